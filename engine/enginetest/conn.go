@@ -23,6 +23,8 @@ type conn struct {
 	packets uint16   // last packet identifier used
 	marker  string   // topic of messages' barrier, once subscribed
 
+	sent    []byte   // by the last send, for failure messages
+
 	id      string // client identifier
 	connack reply  // what the CONNECT was answered with; zero before
 	greeted bool   // a CONNACK has come
@@ -82,8 +84,9 @@ func (c *conn) takeConnack() reply {
 // send writes the packets (or parts of packets) in one piece. That the broker has already closed is for the next read to tell.
 func (c *conn) send(parts ...[]byte) {
 	c.t.Helper()
+	c.sent = cat(parts...)
 	c.nc.SetWriteDeadline(time.Now().Add(patience))
-	if _, err := c.nc.Write(cat(parts...)); err != nil && !isClosed(err) {
+	if _, err := c.nc.Write(c.sent); err != nil && !isClosed(err) {
 		c.t.Fatalf("write: %v", err)
 	}
 }
@@ -93,7 +96,7 @@ func (c *conn) next() packet {
 	c.t.Helper()
 	p, err := c.read(patience)
 	if err != nil {
-		c.t.Fatalf("read: %v, want a packet", err)
+		c.fatalf("read: %v, want a packet", err)
 	}
 	return p
 }
@@ -112,7 +115,7 @@ func (c *conn) read(wait time.Duration) (packet, error) {
 func (c *conn) expect(want ...byte) {
 	c.t.Helper()
 	if p := c.next(); !slices.Equal(p.raw, want) {
-		c.t.Fatalf("got %v, want % X", p, want)
+		c.fatalf("got %v, want % X", p, want)
 	}
 }
 
@@ -125,11 +128,11 @@ func (c *conn) reply(typ byte) reply {
 func (c *conn) parse(typ byte, p packet) reply {
 	c.t.Helper()
 	if p.typ() != typ {
-		c.t.Fatalf("got %v, want a packet of type %02X", p, typ)
+		c.fatalf("got %v, want a packet of type %02X", p, typ)
 	}
 	r, err := parseReply(c.level, p)
 	if err != nil {
-		c.t.Fatal(err)
+		c.fatalf("%v", err)
 	}
 	return r
 }
@@ -142,7 +145,7 @@ func (c *conn) await(typ byte) packet {
 	for {
 		p, err := c.read(patience)
 		if err != nil {
-			c.t.Fatalf("read: %v, want a packet of type %02X; got until then: %v", err, typ, passed)
+			c.fatalf("read: %v, want a packet of type %02X; got until then: %v", err, typ, passed)
 		}
 		if p.typ() == typ {
 			c.held = append(passed, c.held...)
@@ -182,17 +185,27 @@ func (c *conn) closedWithin(wait time.Duration, codes ...byte) {
 			want = typDisconnect
 		}
 		if r := c.parse(want, p); !slices.Contains(codes, r.code) {
-			c.t.Fatalf("got %v, want reason code % X", p, codes)
+			c.fatalf("got %v, want reason code % X", p, codes)
 		}
 		p, err = c.read(wait)
 	}
 	switch {
 	case err == nil:
-		c.t.Fatalf("got %v, want the connection closed", p)
+		c.fatalf("got %v, want the connection closed", p)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.t.Fatalf("connection is still open after %v, want it closed", wait)
+		c.fatalf("connection is still open after %v, want it closed", wait)
 	case !isClosed(err):
-		c.t.Fatalf("got %v, want the connection closed", err)
+		c.fatalf("got %v, want the connection closed", err)
+	}
+}
+
+// silent shows that for this long nothing comes and the connection stays open.
+func (c *conn) silent(d time.Duration) {
+	c.t.Helper()
+	if p, err := c.read(d); err == nil {
+		c.fatalf("got %v within %v, want nothing", p, d)
+	} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.fatalf("%v within %v, want the connection open", err, d)
 	}
 }
 
@@ -209,7 +222,7 @@ func (c *conn) disconnect() {
 		if _, err := c.read(patience); isClosed(err) {
 			return
 		} else if err != nil {
-			c.t.Fatalf("after DISCONNECT: %v, want the connection closed", err)
+			c.fatalf("after DISCONNECT: %v, want the connection closed", err)
 		}
 	}
 }
@@ -222,7 +235,8 @@ func (c *conn) newID() uint16 {
 	return c.packets
 }
 
+// fatalf ends the case with what was sent last and what went wrong.
 func (c *conn) fatalf(format string, args ...any) {
 	c.t.Helper()
-	c.t.Fatal(fmt.Sprintf(format, args...))
+	c.t.Fatalf("after sending %v: %s", packet{raw: c.sent}, fmt.Sprintf(format, args...))
 }

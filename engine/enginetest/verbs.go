@@ -12,7 +12,7 @@ func (c *conn) subscribe(f string, options byte, p ...[]byte) byte {
 	c.t.Helper()
 	code := c.subscribeAll(p, filter(f, options))[0]
 	if code >= 0x80 {
-		c.t.Fatalf("subscribe %q: refused with code %02X", f, code)
+		c.fatalf("subscribe %q: refused with code %02X", f, code)
 	}
 	return code
 }
@@ -25,7 +25,7 @@ func (c *conn) subscribeAll(p [][]byte, filters ...[]byte) []byte {
 	r := c.parse(typSuback, c.await(typSuback))
 	c.t.equal("packet identifier of the SUBACK", r.id, id)
 	if len(r.codes) != len(filters) {
-		c.t.Fatalf("SUBACK has codes % X, want %d codes", r.codes, len(filters))
+		c.fatalf("SUBACK has codes % X, want %d codes", r.codes, len(filters))
 	}
 	return r.codes
 }
@@ -66,7 +66,7 @@ func (c *conn) acked(typ byte, id uint16) byte {
 	p := c.await(typ)
 	r := c.parse(typ, p)
 	if r.id != id {
-		c.t.Fatalf("got %v, want packet identifier %04X", p, id)
+		c.fatalf("got %v, want packet identifier %04X", p, id)
 	}
 	return r.code
 }
@@ -76,7 +76,7 @@ func (c *conn) take() Message {
 	c.t.Helper()
 	m, err := parsePublish(c.level, c.next())
 	if err != nil {
-		c.t.Fatal(err)
+		c.fatalf("%v", err)
 	}
 	return m
 }
@@ -132,7 +132,7 @@ func (c *conn) messagesBefore(from *conn, qos byte) []Message {
 func (c *conn) nothing(from *conn) {
 	c.t.Helper()
 	if list := c.messages(from); len(list) > 0 {
-		c.t.Fatalf("got %+v, want no message", list)
+		c.fatalf("got %+v, want no message", list)
 	}
 }
 
@@ -145,6 +145,6 @@ func (c *conn) payloads(from *conn, want ...string) {
 		got = append(got, m.Payload)
 	}
 	if !slices.Equal(got, want) {
-		c.t.Fatalf("payloads received: got %q, want %q (of %+v)", got, want, list)
+		c.fatalf("payloads received: got %q, want %q (of %+v)", got, want, list)
 	}
 }

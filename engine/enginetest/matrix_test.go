@@ -1,0 +1,81 @@
+package enginetest
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "renew pending.txt: every rule without a case")
+
+// mayBePending tells whether a rule may go without a case: it cannot be seen, or it binds a transport that does not exist yet.
+func mayBePending(r Rule) bool { return r.Test == "-" || strings.HasPrefix(r.ID, "MQTT-6.0.0-") }
+
+const pendingHead = `# Rules without a case, one a line. Only what cannot be seen over a socket and rules of transports that do not exist yet may stand here.
+# Renewed by: go test ./engine/enginetest -run TestMatrixIsComplete -rewrite
+`
+
+// TestMatrixIsComplete shows, without a broker, that every rule a broker can be seen to keep has a case or stands in pending.txt.
+func TestMatrixIsComplete(t *testing.T) {
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	covered, names := map[string]bool{}, map[string]bool{}
+	for _, c := range Cases() {
+		covered[c.Version+"/"+c.ID] = true
+		if names[c.Name()] {
+			t.Errorf("two cases are named %s", c.Name())
+		}
+		names[c.Name()] = true
+	}
+	known := map[string]bool{}
+	var missing []string
+	for _, r := range rules {
+		known[r.Name()] = true
+		if !covered[r.Name()] && (r.Visible() || r.BindsServer()) {
+			missing = append(missing, r.Name())
+			if !mayBePending(r) {
+				t.Logf("not covered: %s (%s): %s", r.Name(), r.Who, r.Test)
+			}
+		}
+	}
+	for name := range covered {
+		if !known[name] && !strings.HasPrefix(name, "v31/") {
+			t.Errorf("cases for %s, which is no rule of the tables", name)
+		}
+	}
+	checkPending(t, rules, missing)
+}
+
+func checkPending(t *testing.T, rules []Rule, missing []string) {
+	if *rewrite {
+		text := pendingHead + strings.Join(missing, "\n") + "\n"
+		if err := os.WriteFile("pending.txt", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	pending, err := Pending()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range missing {
+		if !slices.Contains(pending, name) {
+			t.Errorf("%s has neither a case nor a line in pending.txt", name)
+		}
+	}
+	for _, name := range pending {
+		if !slices.Contains(missing, name) {
+			t.Errorf("pending.txt holds %s, which has a case or is no rule that needs one", name)
+		}
+	}
+	if len(pending) > pendingCeiling {
+		t.Errorf("pending.txt holds %d rules, want at most %d: the list may only shrink", len(pending), pendingCeiling)
+	}
+}
+
+// pendingCeiling is the number of rules pending.txt may hold. It is lowered as cases are written.
+const pendingCeiling = 368
