@@ -1,0 +1,40 @@
+package engine
+
+import "time"
+
+// DefaultAddress is where a broker listens that was told nothing.
+const DefaultAddress = "127.0.0.1:1883"
+
+// DefaultConfig is a broker for this machine only: MQTT over TCP on the loopback address, anonymous clients from
+// loopback alone, state in memory, every capability of the protocol on, and a bound on whatever one client can pin.
+func DefaultConfig() Config {
+	return Config{
+		Listeners: []Listener{{Kind: KindTCP, Address: DefaultAddress}},
+		Auth:      Auth{Anonymous: AnonymousLoopback, Timeout: 5 * time.Second},
+		Limits: Limits{
+			MaximumPacketSize:       MiB,
+			ReceiveMaximum:          1024,
+			TopicAliasMaximum:       64,
+			MaximumQoS:              2,
+			WildcardSubscriptions:   true,
+			SharedSubscriptions:     true,
+			SubscriptionIdentifiers: true,
+			ConnectTimeout:          10 * time.Second,
+			MaxInflight:             1024,
+			MaxOutboundBytes:        MiB,
+			OutboundTopicAliases:    16,
+			MaxPendingBytes:         64 * KiB,
+			MaxTopicLevels:          128,
+			MaxClientIDLength:       65535,
+		},
+		Session: Session{
+			MaxQueuedMessages:          10000,
+			MaxQueuedBytes:             16 * MiB,
+			QueuePolicy:                DropOldest,
+			SharedSubscriptionStrategy: StrategyRoundRobin,
+		},
+		Retain: Retain{Available: true},
+		Log:    Log{Level: LogInfo, Format: LogText},
+		Sys:    Sys{Interval: 10 * time.Second},
+	}
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxPacketSize    = 268435460      // a fixed header of five bytes and the largest Remaining Length
+	maxUint16        = 65535          // what two bytes of a packet can say
+	maxExpirySeconds = 0xFFFFFFFF - 1 // 0xFFFFFFFF means "for ever"
+)
+
+// Validate reports the first thing that is wrong with the configuration as a *FieldError.
+func (c *Config) Validate() error {
+	var k checker
+	k.number("loops", c.Loops, 0, 256)
+	c.checkListeners(&k)
+	c.Auth.check(&k)
+	c.Limits.check(&k)
+	c.Session.check(&k)
+	k.number("retain.max_messages", c.Retain.MaxMessages, 0, maxInt)
+	if c.Store.Path != "" {
+		k.fail("store.path", "must be empty: the durable store does not exist yet, this version keeps its state in memory")
+	}
+	oneOf(&k, "log.level", c.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
+	oneOf(&k, "log.format", c.Log.Format, LogText, LogJSON)
+	k.duration("sys.interval", c.Sys.Interval, 0, 0)
+	if 0 < c.Sys.Interval && c.Sys.Interval < time.Second {
+		k.fail("sys.interval", "must be 0 (off) or at least 1s, is "+c.Sys.Interval.String())
+	}
+	return k.err()
+}
+
+const maxInt = int(^uint(0) >> 1)
+
+func (c *Config) checkListeners(k *checker) {
+	if len(c.Listeners) == 0 {
+		k.fail("listeners", "must hold at least one listener")
+	}
+	titles := map[string]bool{}
+	for i, l := range c.Listeners {
+		at := "listeners." + strconv.Itoa(i)
+		l.check(k, at)
+		if l.Name == "" && strings.HasSuffix(l.Address, ":0") {
+			continue // each gets a port, and so a URL, of its own
+		}
+		if titles[l.Title()] {
+			k.fail(at+".name", fmt.Sprintf("must be unique: another listener is %q", l.Title()))
+		}
+		titles[l.Title()] = true
+	}
+}
+
+func (l Listener) check(k *checker, at string) {
+	if _, _, err := kindOf(string(l.kind())); err != nil {
+		k.fail(at+".kind", err.Error())
+	}
+	if err := checkAddress(l.Address); err != nil {
+		k.fail(at+".address", err.Error())
+	}
+	for i, v := range l.Versions {
+		if v < 3 || v > 5 || slices.Contains(l.Versions[:i], v) {
+			k.fail(at+".versions", fmt.Sprintf("must be a choice of 3, 4 and 5, is %v", l.Versions))
+		}
+	}
+	k.number(at+".max_connections", l.MaxConnections, 0, maxInt)
+	if !mountable(l.Mountpoint) {
+		k.fail(at+".mountpoint", fmt.Sprintf("must be the beginning of a topic name, without wildcards and not of $-topics, is %q", l.Mountpoint))
+	}
+	if l.Auth != "" {
+		oneOf(k, at+".auth", l.Auth, AnonymousLoopback, AnonymousAlways, AnonymousNever)
+	}
+}
+
+// mountable reports whether a prefix can stand before any topic name or filter. A mountpoint that begins with $ would
+// hide its topics from filters that begin with a wildcard, or reach into $SYS and $share.
+func mountable(prefix string) bool {
+	return utf8.ValidString(prefix) && !strings.ContainsAny(prefix, "+#\x00") && !strings.HasPrefix(prefix, "$") && len(prefix) <= 1024
+}
+
+func (a Auth) check(k *checker) {
+	oneOf(k, "auth.anonymous", a.Anonymous, AnonymousLoopback, AnonymousAlways, AnonymousNever)
+	k.duration("auth.timeout", a.Timeout, time.Millisecond, 0)
+}
+
+func (l Limits) check(k *checker) {
+	if l.MaximumPacketSize != 0 {
+		k.size("limits.maximum_packet_size", l.MaximumPacketSize, 16, maxPacketSize)
+	}
+	k.number("limits.receive_maximum", l.ReceiveMaximum, 1, maxUint16)
+	k.number("limits.topic_alias_maximum", l.TopicAliasMaximum, 0, maxUint16)
+	k.number("limits.maximum_qos", l.MaximumQoS, 0, 2)
+	k.seconds("limits.server_keep_alive", l.ServerKeepAlive, maxUint16)
+	k.duration("limits.connect_timeout", l.ConnectTimeout, time.Millisecond, 0)
+	k.number("limits.max_inflight", l.MaxInflight, 1, maxUint16)
+	k.size("limits.max_outbound_bytes", l.MaxOutboundBytes, KiB, 1<<31-1)
+	k.number("limits.outbound_topic_aliases", l.OutboundTopicAliases, 0, maxUint16)
+	k.size("limits.max_pending_bytes", l.MaxPendingBytes, KiB, 1<<31-1)
+	k.number("limits.max_topic_levels", l.MaxTopicLevels, 1, maxUint16+1)
+	k.number("limits.max_client_id_length", l.MaxClientIDLength, 23, maxUint16) // 23: [MQTT-3.1.3-5]
+	k.number("limits.max_subscriptions_per_client", l.MaxSubscriptionsPerClient, 0, maxInt)
+	k.text("limits.response_information", l.ResponseInformation)
+	k.text("limits.server_reference", l.ServerReference)
+}
+
+func (s Session) check(k *checker) {
+	k.seconds("session.max_expiry", s.MaxExpiry, maxExpirySeconds)
+	k.seconds("session.expiry_v3", s.ExpiryV3, maxExpirySeconds)
+	k.number("session.max_queued_messages", s.MaxQueuedMessages, 1, 1<<31-1)
+	k.size("session.max_queued_bytes", s.MaxQueuedBytes, KiB, 0)
+	oneOf(k, "session.queue_policy", s.QueuePolicy, DropOldest, DropNewest)
+	oneOf(k, "session.shared_subscription_strategy", s.SharedSubscriptionStrategy,
+		StrategyRoundRobin, StrategyRandom, StrategySticky, StrategyHashClient, StrategyHashTopic, StrategyLocalFirst)
+}
+
+// checker keeps the first problem it is told of.
+type checker struct{ first *FieldError }
+
+func (k *checker) err() error {
+	if k.first == nil {
+		return nil // a nil *FieldError in an error is not nil
+	}
+	return k.first
+}
+
+func (k *checker) fail(field, problem string) {
+	if k.first == nil {
+		k.first = &FieldError{field, problem}
+	}
+}
+
+// between fails unless low <= v <= high; high 0 is no bound. show turns a number into what a person would write.
+func between[T ~int | ~int64](k *checker, field string, v, low, high T, show func(T) string) {
+	switch {
+	case v >= low && (high == 0 || v <= high):
+	case high == 0 || high == T(maxInt):
+		k.fail(field, fmt.Sprintf("must be at least %s, is %s", show(low), show(v)))
+	default:
+		k.fail(field, fmt.Sprintf("must be from %s to %s, is %s", show(low), show(high), show(v)))
+	}
+}
+
+func (k *checker) number(field string, v, low, high int) {
+	between(k, field, v, low, high, strconv.Itoa)
+}
+
+func (k *checker) size(field string, v, low, high Size) { between(k, field, v, low, high, Size.String) }
+
+func (k *checker) duration(field string, v, low, high time.Duration) {
+	between(k, field, v, low, high, time.Duration.String)
+}
+
+// seconds checks what travels in packets: whole seconds from 0 to high.
+func (k *checker) seconds(field string, v time.Duration, high int64) {
+	if v < 0 || v%time.Second != 0 || int64(v/time.Second) > high {
+		k.fail(field, fmt.Sprintf("must be whole seconds from 0 to %d, is %s", high, v))
+	}
+}
+
+// text checks what travels in packets as a UTF-8 string.
+func (k *checker) text(field, v string) {
+	if !utf8.ValidString(v) || strings.Contains(v, "\x00") || len(v) > maxUint16 {
+		k.fail(field, "must be UTF-8 without U+0000 and at most 65535 bytes long")
+	}
+}
+
+func oneOf[T ~string](k *checker, field string, v T, choices ...T) {
+	if slices.Contains(choices, v) {
+		return
+	}
+	names := make([]string, len(choices))
+	for i, c := range choices {
+		names[i] = string(c)
+	}
+	k.fail(field, fmt.Sprintf("must be one of %s, is %q", strings.Join(names, ", "), string(v)))
+}
