@@ -29,7 +29,7 @@ func (c *Config) Set(key, value string) error {
 	return set(reflect.ValueOf(c).Elem(), key, []string{value}, false)
 }
 
-// SetList gives a key that is a list all its elements, each as text.
+// SetList gives a key that is a list all its elements, each as text. A section takes an empty list: nothing of it is set.
 func (c *Config) SetList(key string, values []string) error {
 	return set(reflect.ValueOf(c).Elem(), key, values, true)
 }
@@ -109,6 +109,10 @@ func write(v reflect.Value, values []string, listed bool) error {
 	}
 	u, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
+	case len(values) == 0 && isSection(v.Type()):
+		return nil
+	case len(values) == 0:
+		return fmt.Errorf("has no value")
 	case isSection(v.Type()) && !isText:
 		return fmt.Errorf("is a section: set one of its keys (%s)", strings.Join(keysOf(v.Type()), ", "))
 	case listed:

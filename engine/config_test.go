@@ -104,9 +104,19 @@ func TestSetListTakesElementsAsTheyAre(t *testing.T) {
 	if len(c.Listeners) != 2 || c.Listeners[1].Address != "127.0.0.1:2" || len(c.Listeners[0].Versions) != 2 {
 		t.Errorf("SetList(listeners, %q) left %+v", urls, c.Listeners)
 	}
-	if err := c.SetList("loops", []string{"1"}); err == nil {
-		t.Error("SetList(loops) succeeded: a list for a single value")
+	checkFieldError(t, c.SetList("loops", []string{"1"}), "loops", "not a list", "loops=[1]")
+}
+
+func TestAnEmptyListSetsNothing(t *testing.T) {
+	c := DefaultConfig()
+	if err := c.SetList("limits", nil); err != nil || c.Limits != DefaultConfig().Limits {
+		t.Errorf("SetList(limits, nil) = %v and left %+v, want the defaults", err, c.Limits)
 	}
+	if err := c.SetList("listeners", nil); err != nil || len(c.Listeners) != 0 {
+		t.Errorf("SetList(listeners, nil) = %v and left %+v, want none", err, c.Listeners)
+	}
+	checkFieldError(t, c.SetList("loops", nil), "loops", "has no value", "loops=[]")
+	checkFieldError(t, c.SetList("limit", nil), "limit", "unknown key", "limit=[]")
 }
 
 func TestSetNamesTheKeyThatIsWrong(t *testing.T) {

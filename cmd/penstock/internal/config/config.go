@@ -1,0 +1,155 @@
+// Package config makes the engine's Config from where a user writes it: defaults, then the file, then the flags, then
+// each --set. All of them end in engine.Config.Set; this package only says where a bad value came from.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/penstock-mqtt/penstock/engine"
+)
+
+// Source is what the command line says about the configuration. A zero field says nothing.
+type Source struct {
+	File     string   // path of a YAML file
+	Listen   []string // listener URLs; they replace the listeners of file and defaults
+	Data     string   // data directory
+	Loops    *int
+	LogLevel string
+	Set      []string // KEY=VALUE
+}
+
+// Load reads and validates the configuration. Its errors are one line and begin with the place that is wrong: the file
+// and line, or the flag.
+func (s Source) Load() (engine.Config, error) {
+	l := loader{cfg: engine.DefaultConfig()}
+	if err := l.load(s); err != nil {
+		return engine.Config{}, err
+	}
+	if err := l.cfg.Validate(); err != nil {
+		return engine.Config{}, l.locate(err)
+	}
+	return l.cfg, nil
+}
+
+// loader fills one Config and remembers who gave each key its value.
+type loader struct {
+	cfg     engine.Config
+	origins []origin
+}
+
+// origin says where a key got its value: "penstock.yaml:12" or "--set limits.maximum_qos=3".
+type origin struct{ key, place string }
+
+func (l *loader) load(s Source) error {
+	if s.File != "" {
+		if err := l.file(s.File); err != nil {
+			return err
+		}
+	}
+	if err := l.flags(s); err != nil {
+		return err
+	}
+	for _, assignment := range s.Set {
+		key, value, ok := strings.Cut(assignment, "=")
+		if !ok {
+			return fmt.Errorf("--set %s: must be KEY=VALUE", assignment)
+		}
+		if err := l.set(key, value, "--set "+assignment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *loader) flags(s Source) error {
+	if len(s.Listen) > 0 {
+		if err := l.setList("listeners", nil, "--listen"); err != nil {
+			return err
+		}
+	}
+	for i, url := range s.Listen {
+		if err := l.set("listeners."+strconv.Itoa(i), url, "--listen "+url); err != nil {
+			return err
+		}
+	}
+	for _, flag := range []struct{ name, key, value string }{
+		{"--data", "store.path", s.Data},
+		{"--log-level", "log.level", s.LogLevel},
+		{"--loops", "loops", text(s.Loops)},
+	} {
+		if flag.value == "" {
+			continue
+		}
+		if err := l.set(flag.key, flag.value, flag.name+" "+flag.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func text(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
+}
+
+func (l *loader) set(key, value, place string) error {
+	l.record(key, place)
+	return at(place, l.cfg.Set(key, value))
+}
+
+func (l *loader) setList(key string, values []string, place string) error {
+	l.record(key, place)
+	return at(place, l.cfg.SetList(key, values))
+}
+
+// record remembers who writes key, and forgets who wrote parts of it before.
+func (l *loader) record(key, place string) {
+	l.origins = slices.DeleteFunc(l.origins, func(o origin) bool { return within(o.key, key) })
+	l.origins = append(l.origins, origin{key, place})
+}
+
+// within reports whether key is of or below another.
+func within(key, of string) bool { return key == of || strings.HasPrefix(key, of+".") }
+
+// locate puts before an error of Validate the place where its field was written, or what the field is part of, or else
+// what was written beside it: a listener without an address is shown where its name stands.
+func (l *loader) locate(err error) error {
+	var fe *engine.FieldError
+	if !errors.As(err, &fe) {
+		return err
+	}
+	for part := fe.Field; part != ""; part = parent(part) {
+		beside := ""
+		for _, o := range l.origins {
+			if o.key == part {
+				return at(o.place, err)
+			}
+			if within(o.key, part) {
+				beside = o.place
+			}
+		}
+		if beside != "" {
+			return at(beside, err)
+		}
+	}
+	return err
+}
+
+// parent is the key of the section that key stands in.
+func parent(key string) string {
+	i := strings.LastIndexByte(key, '.')
+	return key[:max(i, 0)]
+}
+
+func at(place string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
