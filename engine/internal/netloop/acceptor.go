@@ -1,0 +1,174 @@
+package netloop
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How long an acceptor waits after an error, doubling from the first to the second.
+const (
+	minBackOff = 5 * time.Millisecond
+	maxBackOff = 100 * time.Millisecond
+)
+
+// Acceptor takes connections from one listener on a goroutine of its own. No error but the listener's end ends it: when
+// descriptors or buffers run out it backs off, and a spare descriptor lets it take and close what waits in the backlog
+// so that clients are refused at once instead of hanging.
+type Acceptor struct {
+	e        *Engine
+	ln       net.Listener
+	admit    func(nc net.Conn) (l *Loop, value any, ok bool)
+	spare    *os.File
+	accepted atomic.Uint64
+	shed     atomic.Uint64
+	quit     chan struct{}
+	done     chan struct{}
+	once     sync.Once
+}
+
+// Serve accepts from ln and enrols what admit lets through: on loop l (nil: the least busy) with its Value set. admit
+// runs on the acceptor's goroutine and holds up all further connections of the listener while it does; a connection it
+// refuses is closed for it. An engine that has stopped closes ln.
+func (e *Engine) Serve(ln net.Listener, admit func(nc net.Conn) (l *Loop, value any, ok bool)) *Acceptor {
+	a := &Acceptor{e: e, ln: ln, admit: admit, quit: make(chan struct{}), done: make(chan struct{})}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		_ = ln.Close()
+		close(a.quit)
+		close(a.done)
+		return a
+	}
+	e.acceptors[a] = struct{}{}
+	go labelled("acceptor", ln.Addr().String(), a.run)
+	return a
+}
+
+// Accepted returns how many connections were handed to loops.
+func (a *Acceptor) Accepted() uint64 { return a.accepted.Load() }
+
+// Shed returns how many connections were closed because descriptors or memory had run out.
+func (a *Acceptor) Shed() uint64 { return a.shed.Load() }
+
+// Stop closes the listener and returns when the goroutine has ended. Connections stay.
+func (a *Acceptor) Stop() {
+	a.once.Do(func() {
+		a.e.mu.Lock()
+		delete(a.e.acceptors, a)
+		a.e.mu.Unlock()
+		select {
+		case <-a.quit:
+		default:
+			close(a.quit)
+		}
+		_ = a.ln.Close()
+	})
+	<-a.done
+}
+
+func (a *Acceptor) run() {
+	defer close(a.done)
+	defer func() { _ = a.spare.Close() }()
+	a.reserve()
+	var wait time.Duration
+	for {
+		nc, err := a.ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			wait = min(max(2*wait, minBackOff), maxBackOff)
+			if !a.pause(err, wait) {
+				return
+			}
+			continue
+		}
+		wait = 0
+		if !a.reserve() {
+			_ = nc.Close() // it came in on the spare descriptor
+			a.reserve()
+			a.shed.Add(1)
+			continue
+		}
+		a.take(nc)
+	}
+}
+
+// take asks admit and enrols. The result is waited for elsewhere, so that a burst reaches the loops as one.
+func (a *Acceptor) take(nc net.Conn) {
+	l, value, ok := a.admit(nc)
+	if !ok {
+		_ = nc.Close()
+		return
+	}
+	p, err := a.e.enroll(nc, l, value)
+	if err != nil {
+		a.dropped(value, err)
+		return
+	}
+	p.from = a
+	a.e.results <- p
+}
+
+// dropped counts a connection that did not reach its loop and tells who admitted it.
+func (a *Acceptor) dropped(value any, err error) {
+	a.shed.Add(1)
+	if d, ok := value.(Dropper); ok {
+		d.Dropped(err)
+	}
+}
+
+// settle waits for what the acceptors have begun.
+func (e *Engine) settle() {
+	for {
+		select {
+		case p := <-e.results:
+			if err := e.wait(p); err != nil {
+				p.from.dropped(p.value, err)
+			} else {
+				p.from.accepted.Add(1)
+			}
+		case <-e.quit:
+			return
+		}
+	}
+}
+
+// pause answers an error of Accept and says whether to go on. Without descriptors the spare one is given up: what
+// Accept returns then is closed unless a descriptor has become free.
+func (a *Acceptor) pause(err error, wait time.Duration) bool {
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		_ = a.spare.Close()
+		a.spare = nil
+	}
+	if wait == minBackOff {
+		a.e.log.Warn("accept failed", "listener", a.ln.Addr().String(), "err", err)
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-a.quit:
+		return false
+	}
+}
+
+// reserve makes sure of the spare descriptor.
+func (a *Acceptor) reserve() bool {
+	if a.spare != nil {
+		return true
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return false
+	}
+	a.spare = f
+	return true
+}

@@ -1,0 +1,133 @@
+package netloop
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+// Errors a connection can end with, beside io.EOF and what the socket said.
+var (
+	// ErrStopped is what Closed and Enroll are given when the engine stops.
+	ErrStopped = errors.New("netloop: engine stopped")
+	// ErrPanicked is what Closed is given when a panic of the handler ended the connection.
+	ErrPanicked = errors.New("netloop: handler panicked")
+)
+
+// Handler is what runs on the loops. A panic in one of its methods is recovered, handed to Panicked and closes the
+// connection it was about; a panic in Panicked itself is not recovered: that is how a handler ends the process.
+type Handler interface {
+	// Open announces an enrolled connection, before any of its Data.
+	Open(c *Conn)
+	// Data hands over everything one read brought; b is valid until Data returns.
+	Data(c *Conn, b []byte)
+	// Closed comes exactly once for each opened connection. err is nil after Close and Finish, io.EOF when the peer ended
+	// it, ErrStopped, ErrPanicked, or the socket's error. Write answers net.ErrClosed from here on.
+	Closed(c *Conn, err error)
+	// Writable answers WaitWritable. It may come without need: a Write then says 0 bytes and one waits again.
+	Writable(c *Conn)
+	// Wake follows calls of Loop.Wake, however many there were since the last.
+	Wake(l *Loop)
+	// Flush follows Loop.Defer, once, after the events of the round.
+	Flush(l *Loop)
+	// Tick comes about each Config.Tick; now counts from the engine's start and only forward.
+	Tick(l *Loop, now time.Duration)
+	// Panicked reports a recovered panic; c is nil when it did not concern a single connection.
+	Panicked(c *Conn, v any, stack []byte)
+}
+
+// Config is what an engine is made of; the zero value works.
+type Config struct {
+	Loops      int           // event loops; 0: one per processor
+	Tick       time.Duration // distance of ticks; 0: 100 ms
+	ReadBuffer int           // bytes of a loop's read buffer, rounded up to a power of two; 0: 64 KB
+	Logger     *slog.Logger  // nil: slog.Default()
+}
+
+// Engine is a set of running loops and the acceptors that feed them.
+type Engine struct {
+	h      Handler
+	log    *slog.Logger
+	client *gnet.Client
+	loops  []*Loop
+	start  time.Time
+	next   atomic.Uint32 // round robin among equally busy loops
+	out    *notifier
+
+	mu        sync.RWMutex // guards stopped and acceptors; Enroll holds it for reading while it counts itself in
+	stopped   bool
+	acceptors map[*Acceptor]struct{}
+	enrolling sync.WaitGroup
+	results   chan enrolment
+
+	ending  sync.WaitGroup // goroutines of the engine itself
+	quit    chan struct{}
+	ended   chan struct{}
+	onceEnd sync.Once
+}
+
+// Start starts the loops. They serve until Stop.
+func Start(cfg Config, h Handler) (*Engine, error) {
+	e := &Engine{
+		h:         h,
+		log:       cmp.Or(cfg.Logger, slog.Default()),
+		start:     time.Now(),
+		acceptors: make(map[*Acceptor]struct{}),
+		results:   make(chan enrolment, 256),
+		quit:      make(chan struct{}),
+		ended:     make(chan struct{}),
+	}
+	client, err := gnet.NewClient(events{e},
+		gnet.WithNumEventLoop(cmp.Or(cfg.Loops, runtime.GOMAXPROCS(0))),
+		gnet.WithReadBufferCap(cmp.Or(cfg.ReadBuffer, 64<<10)),
+		gnet.WithLogger(&gnetLogger{log: e.log}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	if e.out, err = newNotifier(e); err != nil {
+		return nil, err
+	}
+	if err := client.Start(); err != nil {
+		e.out.close()
+		return nil, err
+	}
+	e.client = client
+	if err := e.boot(cmp.Or(cfg.Loops, runtime.GOMAXPROCS(0))); err != nil {
+		e.out.close()
+		_ = client.Stop()
+		e.closeAux()
+		return nil, err
+	}
+	e.run("notifier", e.out.run)
+	e.run("enroller", e.settle)
+	e.run("ticker", func() { e.tick(cmp.Or(cfg.Tick, 100*time.Millisecond)) })
+	return e, nil
+}
+
+// Loops returns the loops; the slice belongs to the engine.
+func (e *Engine) Loops() []*Loop { return e.loops }
+
+// leastBusy picks the loop with the fewest connections; equally busy ones take turns.
+func (e *Engine) leastBusy() *Loop {
+	n := len(e.loops)
+	first := int(e.next.Add(1) % uint32(n))
+	best := e.loops[first]
+	for i := 1; i < n; i++ {
+		if l := e.loops[(first+i)%n]; l.Conns() < best.Conns() {
+			best = l
+		}
+	}
+	return best
+}
+
+// Listen opens a listener whose connections suit the loops: SO_REUSEADDR, no MPTCP (its sockets do not inherit options),
+// no TCP keep-alive of Go's own (MQTT has one), TCP_NODELAY. A unix socket file that nobody serves any more is replaced.
+func Listen(network, addr string) (net.Listener, error) { return listen(network, addr) }

@@ -1,0 +1,63 @@
+package netloop
+
+import (
+	"context"
+	"runtime/pprof"
+)
+
+// Stop closes the listeners still served and every connection (Closed is called for each, with ErrStopped), and ends
+// all goroutines. Wake, Defer and ticks are not answered any more from some point of it on, so whoever wants to say
+// goodbye does it before. An error is ctx's: Stop then goes on in the background.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.onceEnd.Do(func() { go e.end() })
+	select {
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end stops what feeds the loops before the loops: a wake that reached a loop after gnet closed its eventfd would write
+// to a number somebody else may have by then.
+func (e *Engine) end() {
+	e.mu.Lock()
+	e.stopped = true
+	serving := make([]*Acceptor, 0, len(e.acceptors))
+	for a := range e.acceptors {
+		serving = append(serving, a)
+	}
+	e.mu.Unlock()
+	for _, a := range serving {
+		a.Stop()
+	}
+	e.enrolling.Wait()
+	close(e.quit)
+	e.out.close()
+	e.ending.Wait()
+	for _, l := range e.loops {
+		l.want(wantStop)
+	}
+	for _, l := range e.loops {
+		<-l.goneC
+	}
+	if err := e.client.Stop(); err != nil {
+		e.log.Error("event loop failed", "err", err)
+	}
+	e.closeAux()
+	close(e.ended)
+}
+
+// run starts a goroutine of the engine.
+func (e *Engine) run(role string, f func()) {
+	e.ending.Add(1)
+	go func() {
+		defer e.ending.Done()
+		labelled("netloop", role, f)
+	}()
+}
+
+// labelled runs f under a profiling label.
+func labelled(key, value string, f func()) {
+	pprof.Do(background, pprof.Labels(key, value), func(context.Context) { f() })
+}
