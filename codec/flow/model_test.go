@@ -123,7 +123,7 @@ func (m *model) publish(n int, id uint16, dup bool) {
 }
 
 func (m *model) start() {
-	if m.next == len(m.msgs) || m.send.Pending() {
+	if m.next == len(m.msgs) {
 		return
 	}
 	msg := &m.msgs[m.next]
