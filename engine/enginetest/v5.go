@@ -4,5 +4,10 @@ import "slices"
 
 // v5Cases gathers the lists of the v5 files.
 func v5Cases() []Case {
-	return slices.Concat[[]Case]()
+	return slices.Concat(
+		v5Format,
+		v5Connect,
+		v5ConnectPayload,
+		v5ConnectSession,
+	)
 }
