@@ -23,7 +23,7 @@ type conn struct {
 	packets uint16   // last packet identifier used
 	marker  string   // topic of messages' barrier, once subscribed
 
-	sent    []byte   // by the last send, for failure messages
+	sent []byte // by the last send, for failure messages
 
 	id      string // client identifier
 	connack reply  // what the CONNECT was answered with; zero before

@@ -132,7 +132,7 @@ func (c *conn) messagesBefore(from *conn, qos byte) []Message {
 func (c *conn) nothing(from *conn) {
 	c.t.Helper()
 	if list := c.messages(from); len(list) > 0 {
-		c.fatalf("got %+v, want no message", list)
+		c.fatalf("got %.600s, want no message", fmt.Sprintf("%+v", list))
 	}
 }
 
@@ -140,11 +140,54 @@ func (c *conn) nothing(from *conn) {
 func (c *conn) payloads(from *conn, want ...string) {
 	c.t.Helper()
 	var got []string
-	list := c.messages(from)
-	for _, m := range list {
+	for _, m := range c.messages(from) {
 		got = append(got, m.Payload)
 	}
 	if !slices.Equal(got, want) {
-		c.fatalf("payloads received: got %q, want %q (of %+v)", got, want, list)
+		c.fatalf("payloads received: got %.600s, want %.600q", fmt.Sprintf("%q", got), want)
 	}
+}
+
+// closes shows that the broker closes a served connection on these bytes, without an answer: in 5.0 with at most a DISCONNECT
+// that has one of these codes.
+func (t *T) closes(bad []byte, codes ...byte) {
+	t.Helper()
+	c := t.connect(Connect{ID: t.id("bad")})
+	c.send(bad)
+	c.closed(codes...)
+}
+
+// refuses shows that the broker closes a new connection on these bytes, without an answer: in 5.0 with at most a CONNACK that has
+// one of these codes.
+func (t *T) refuses(first []byte, codes ...byte) {
+	t.Helper()
+	c := t.dial()
+	c.send(first)
+	c.closed(codes...)
+}
+
+// refusesWith shows that the broker does not accept this CONNECT of 3.x: it closes the connection, at most after a CONNACK with one of
+// these codes.
+func (t *T) refusesWith(connect []byte, codes ...byte) {
+	t.Helper()
+	c := t.dial()
+	c.send(connect)
+	p, err := c.read(patience)
+	if err == nil {
+		if r := c.parse(typConnack, p); !slices.Contains(codes, r.code) {
+			c.fatalf("got %v, want code % X or the connection closed", p, codes)
+		}
+		p, err = c.read(patience)
+	}
+	if err == nil || !isClosed(err) {
+		c.fatalf("got %v %v, want the connection closed", p, err)
+	}
+}
+
+// leave takes every trace of the client c off the broker: it has returned from a later connection of the same client when it
+// returns, so that whatever c's end brought about (a will, the end of its session) is under way. The connection is returned.
+func (c *conn) leave() *conn {
+	c.t.Helper()
+	c.cut()
+	return c.t.connect(Connect{ID: c.id, Level: c.level})
 }
