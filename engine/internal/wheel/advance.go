@@ -1,5 +1,7 @@
 package wheel
 
+import mathbits "math/bits"
+
 // Advance moves the present to tick now and fires what is due, tick by tick. The timer is free before fire is
 // called with its data, and fire may Add, Del and Reset.
 //
@@ -25,22 +27,43 @@ func (w *Wheel) Advance(now uint32, fire func(data uint64)) (more bool) {
 			w.now = now
 			return false
 		}
-		w.tick()
+		next := w.next()
+		if int32(now-next) < 0 {
+			w.now = now
+			return false
+		}
+		w.tick(next)
 		left--
 	}
 }
 
-// tick begins the next tick: its bucket becomes due, and where a level has come round the next bucket of
-// the level above moves down.
-func (w *Wheel) tick() {
-	w.now++
-	if w.now&mask == 0 {
-		if w.now>>bits&mask == 0 {
-			w.splice(firstList+2*buckets+w.now>>(2*bits)&mask, cascade+1)
+// next is the next tick that has something to do: a bucket of level 0 in use, or else level 1 coming round.
+func (w *Wheel) next() uint32 {
+	from := w.now&mask + 1
+	for word := from / 64; word < uint32(len(w.used)); word++ {
+		set := w.used[word]
+		if word == from/64 {
+			set &= ^uint64(0) << (from % 64)
 		}
-		w.splice(firstList+buckets+w.now>>bits&mask, cascade)
+		if set != 0 {
+			return w.now&^mask | word*64 | uint32(mathbits.TrailingZeros64(set))
+		}
 	}
-	w.splice(firstList+w.now&mask, due)
+	return w.now&^mask + buckets
+}
+
+// tick begins tick now: its bucket becomes due, and where a level has come round the next bucket of
+// the level above moves down.
+func (w *Wheel) tick(now uint32) {
+	w.now = now
+	if now&mask == 0 {
+		if now>>bits&mask == 0 {
+			w.splice(firstList+2*buckets+now>>(2*bits)&mask, cascade+1)
+		}
+		w.splice(firstList+buckets+now>>bits&mask, cascade)
+	}
+	w.splice(firstList+now&mask, due)
+	w.used[now&mask/64] &^= 1 << (now % 64)
 }
 
 // splice appends the whole list from to the list to.

@@ -49,6 +49,7 @@ type Wheel struct {
 	free  uint32 // first free node
 	top   uint32 // nodes from here on were never used
 	n     int
+	used  [buckets / 64]uint64 // buckets of level 0 that may hold something
 	slabs []*[slabSize]node
 }
 
@@ -138,6 +139,7 @@ func (w *Wheel) link(i, at uint32) {
 	case ahead <= 0:
 	case ahead < buckets:
 		list = firstList + at&mask
+		w.used[at&mask/64] |= 1 << (at % 64)
 	case ahead < buckets<<bits:
 		list = firstList + buckets + at>>bits&mask
 	default:
