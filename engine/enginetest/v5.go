@@ -9,5 +9,9 @@ func v5Cases() []Case {
 		v5Connect,
 		v5ConnectPayload,
 		v5ConnectSession,
+		v5Connack,
+		v5Limits,
+		v5Publish,
+		v5Flow,
 	)
 }

@@ -6,7 +6,7 @@ import "fmt"
 func aliasesUpTo(t *T, maximum uint16) {
 	t.Helper()
 	c, p := t.client("c", p16(propTopicAliasMaximum, maximum)), t.client("p")
-	c.subscribe(t.topic("#"), 0)
+	c.subscribe(t.topic("+"), 0)
 	known := aliases{}
 	for round := range 2 {
 		for i := range 5 {
@@ -40,4 +40,28 @@ func (a aliases) resolve(m Message, c *conn) Message {
 		c.t.Fatalf("got topic alias %d without a topic, known are %v", alias, a)
 	}
 	return m
+}
+
+// aliasAbove uses the first alias that the server does not allow.
+func aliasAbove(t *T) {
+	t.Helper()
+	t.wish(func(s *Settings) { s.TopicAliasMaximum = 5 })
+	c := t.client("c")
+	maximum := t.aliasMaximum(c)
+	if maximum == 0xFFFF {
+		t.na("allows every topic alias")
+	}
+	c.send(publish5(t.topic("a"), "x", p16(propTopicAlias, maximum)))
+	c.ping()
+	c.send(publish5(t.topic("a"), "x", p16(propTopicAlias, maximum+1)))
+	c.closed(0x94)
+}
+
+// aliasMaximum is the Topic Alias Maximum that the server announced.
+func (t *T) aliasMaximum(c *conn) uint16 {
+	p, _ := c.connack.props.get(propTopicAliasMaximum)
+	if p.num == 0 {
+		t.na("allows no topic alias")
+	}
+	return uint16(p.num)
 }

@@ -9,7 +9,7 @@ import (
 var v5ConnectPayload = []Case{
 	v5("MQTT-3.1.3-1", "the fields are read in their order", func(t *T) {
 		w := t.client("w")
-		w.subscribe(t.topic("#"), 0)
+		w.subscribe(t.topic("+"), 0)
 		c := t.connect(Connect{
 			Will: &Will{Topic: t.topic("will"), Payload: "gone", Props: [][]byte{pStr(propContentType, "type")}},
 			User: "alice", Password: "secret",
@@ -154,7 +154,7 @@ var v5ConnectPayload = []Case{
 	v5("MQTT-3.1.4-6", "nothing behind a refused CONNECT is processed", func(t *T) {
 		t.withConfig(func(s *Settings) { s.Login = true })
 		p := t.connect(Connect{ID: t.id("p"), User: loginUser, Password: loginPassword})
-		p.subscribe(t.topic("#"), 1)
+		p.subscribe(t.topic("+"), 1)
 		c := t.dial()
 		c.send(Connect{Level: 5, ID: t.id("c"), User: loginUser, Password: "wrong"}.encode(),
 			Message{Topic: t.topic("a"), Payload: "x", Retain: true}.encode(5))

@@ -96,7 +96,7 @@ var v5Format = []Case{
 		t.closes(Message{Topic: "a", QoS: 2}.encode(5), 0x81, 0x82)
 	}),
 	v5("MQTT-2.2.1-4", "open deliveries have distinct identifiers, none of them 0", func(t *T) {
-		distinctIDs(t, 1)
+		openIDs(t, 1)
 	}),
 	v5("MQTT-2.2.1-5", "acknowledgements repeat the identifier of the PUBLISH", func(t *T) {
 		c := t.client("c")
@@ -133,8 +133,8 @@ var v5Format = []Case{
 	}),
 }
 
-// distinctIDs holds the acknowledgements of ten deliveries back and looks at their identifiers.
-func distinctIDs(t *T, qos byte) {
+// openIDs holds the acknowledgements of ten deliveries back and looks at their identifiers.
+func openIDs(t *T, qos byte) {
 	t.Helper()
 	c, p := t.client("c"), t.client("p")
 	c.subscribe(t.topic("a"), qos)
