@@ -31,8 +31,11 @@ func (p *Publish) Decode(from Peer, flags byte, body []byte) error {
 	if p.QoS == 3 {
 		return faultQoS3.at(from.site()) // [MQTT-3.3.1-4]
 	}
-	if flags&0b1110 == 0b1000 && from.Version != V31 {
-		return faultDupQoS0.at(from.site()) // [MQTT-3.3.1-2]
+	if flags&0b1110 == 0b1000 {
+		if from.Version != V31 {
+			return faultDupQoS0.at(from.site()) // [MQTT-3.3.1-2]
+		}
+		p.Dup = false // allowed in 3.1, without a meaning
 	}
 	if len(body) < 2 {
 		return faultNoTopic.at(from.site())

@@ -58,7 +58,7 @@ func stringSize(s []byte) int { return 2 + min(len(s), maxString) }
 
 func appendUint16(dst []byte, n uint16) []byte { return append(dst, byte(n>>8), byte(n)) }
 
-// appendHeader appends a fixed header and makes room for the whole packet.
+// appendHeader appends a fixed header.
 func appendHeader(dst []byte, t Type, flags byte, remaining int) []byte {
 	return AppendVarint(append(dst, byte(t)<<4|flags), remaining)
 }
