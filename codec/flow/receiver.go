@@ -9,6 +9,7 @@ const (
 	New       Verdict = iota // take the message over, store, acknowledge
 	Duplicate                // QoS 2 repeat: answer PUBREC, deliver nothing
 	Exceeded                 // more open PUBLISHes than the Receive Maximum: ReceiveMaximumExceeded, close
+	InUse                    // QoS 1 with the identifier of an open QoS 2 exchange: PacketIdentifierInUse
 )
 
 // Receiver holds the packet identifiers of a session's incoming QoS 2 exchanges and counts what its current
@@ -44,16 +45,18 @@ func (r *Receiver) SetMaximum(n int) {
 
 // Publish takes an incoming PUBLISH of QoS 1 or 2. For QoS 1 each one is new: its identifier means nothing
 // after the PUBACK [MQTT-4.3.2-5]. A QoS 2 one is a repeat from its first PUBLISH to PUBREL
-// [MQTT-4.3.3-10].
+// [MQTT-4.3.3-10]. New and Duplicate take from the maximum if that PUBLISH has not yet on this connection,
+// Exceeded and InUse change nothing and must not be reported by Acked.
 func (r *Receiver) Publish(id uint16, qos byte) Verdict {
 	verdict := New
-	if qos == 2 {
-		if st := r.ids.find(id); st != nil && *st&received != 0 {
-			if *st&counted != 0 { // paid for already on this connection
-				return Duplicate
-			}
-			verdict = Duplicate
+	if st := r.ids.find(id); st != nil && *st&received != 0 {
+		switch {
+		case qos != 2:
+			return InUse
+		case *st&counted != 0: // paid for already on this connection
+			return Duplicate
 		}
+		verdict = Duplicate
 	}
 	if r.open == r.maximum() { // [MQTT-3.3.4-7]
 		return Exceeded

@@ -53,6 +53,20 @@ func TestQoS1IdentifiersMeanNothing(t *testing.T) {
 	}
 }
 
+func TestAQoS1PublishCannotTakeAnOpenQoS2Identifier(t *testing.T) {
+	var r Receiver
+	wantVerdict(t, &r, 5, 2, New)
+	wantVerdict(t, &r, 5, 1, InUse)
+	r.Acked(5, 2, mqtt.Success)
+	wantVerdict(t, &r, 5, 1, InUse)
+	r.Pubrel(5)
+	r.Completed(5)
+	wantVerdict(t, &r, 5, 1, New)
+	if r.Open() != 1 {
+		t.Errorf("got open %d, want 1", r.Open())
+	}
+}
+
 func TestMoreThanTheMaximumIsExceeded(t *testing.T) {
 	var r Receiver
 	r.SetMaximum(2)
