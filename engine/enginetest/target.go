@@ -72,6 +72,9 @@ func newHall(t *testing.T, start Start) *hall {
 		brokers: map[Settings]string{}, sessions: map[string]byte{},
 	}
 	h.broker(t, Settings{})
+	if h.foreign {
+		t.Cleanup(h.sweep)
+	}
 	return h
 }
 

@@ -28,8 +28,8 @@ var v311Unsubscribe = []Case{
 			s.subscribe(t.topic("a"), qos)
 			s.unsubscribe(t.topic("a"))
 			p.publish(Message{Topic: t.topic("a"), QoS: qos})
+			s.nothing(p)
 		}
-		s.nothing(p)
 	}),
 	v311("MQTT-3.10.4-3", "a delivery begun is carried through", deliveryOutlivesUnsubscribe),
 	v311("MQTT-3.10.4-4", "UNSUBACK has the identifier of its UNSUBSCRIBE", func(t *T) {
