@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
+	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+	"github.com/penstock-mqtt/penstock/engine/internal/offload"
+	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
+	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+// Broker is one MQTT broker. Several in one process share nothing.
+type Broker struct {
+	cfg   Config
+	parts Parts
+	log   *slog.Logger
+	began time.Time
+
+	index     *trie.Index
+	groups    *fanout.Groups
+	slots     *fanout.Slots
+	retained  *trie.Retained
+	directory *directory
+	offload   *offload.Pool
+	net       *netloop.Engine
+	loops     []*loop
+	listeners []*listener
+	acceptors []*netloop.Acceptor
+
+	live          atomic.Pointer[Live]
+	strategy      atomic.Value // fanout.Strategy
+	subscriptions atomic.Int64
+	messageIDs    atomic.Uint64
+	sessionIDs    atomic.Uint64
+	next          atomic.Uint32
+	ready         atomic.Bool // the loops may look at what Start has set
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	stop   sync.Once
+	sys    *sysTopics
+}
+
+// ListenerAddr is where a listener listens.
+type ListenerAddr struct {
+	Name string
+	URL  string // with the port that was chosen
+}
+
+// listener is one address and what its connections share.
+type listener struct {
+	name  string
+	index int
+	mount string
+	url   string // as it is reached, with the port that was chosen
+	ln    net.Listener
+	count atomic.Int64 // connections
+	shed  atomic.Uint64
+}
+
+// New makes a broker; Start begins to serve.
+func New(cfg Config, parts Parts) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	b := &Broker{cfg: cfg, parts: parts, log: parts.Logger, began: time.Now()}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.index, b.groups, b.slots, b.retained = trie.NewIndex(), fanout.NewGroups(), fanout.NewSlots(), trie.NewRetained()
+	b.directory = newDirectory(b.slots)
+	b.offload = offload.New(offloadWorkers, offloadQueue)
+	if err := b.setLive(cfg.Live()); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+const (
+	offloadWorkers = 64
+	offloadQueue   = 16384
+)
+
+func (b *Broker) setLive(live Live) error {
+	strategy, err := fanout.ParseStrategy(string(live.Session.SharedSubscriptionStrategy))
+	if err != nil {
+		return err
+	}
+	b.strategy.Store(strategy)
+	b.live.Store(&live)
+	return nil
+}
+
+// Start binds the listeners and serves. When one of them cannot be bound nothing is left running.
+func (b *Broker) Start() (err error) {
+	defer func() {
+		if err != nil {
+			b.closeListeners()
+			if b.net != nil {
+				_ = b.net.Stop(context.Background())
+			}
+		}
+	}()
+	for i, lc := range b.cfg.Listeners {
+		ln, err := netloop.Listen("tcp", lc.Address)
+		if err != nil {
+			return fmt.Errorf("listeners.%d: %w", i, err)
+		}
+		l := &listener{name: lc.Name, index: i, mount: lc.Mountpoint, ln: ln, url: "tcp://" + ln.Addr().String()}
+		if l.name == "" {
+			l.name = l.url
+		}
+		b.listeners = append(b.listeners, l)
+	}
+	b.net, err = netloop.Start(netloop.Config{Loops: b.loopCount(), Tick: tickLength, Logger: b.log}, handler{b})
+	if err != nil {
+		return err
+	}
+	for _, nl := range b.net.Loops() {
+		l := b.newLoop(nl)
+		nl.Value = l
+		b.loops = append(b.loops, l)
+	}
+	b.ready.Store(true)
+	if err := b.recover(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	b.startSys()
+	for _, l := range b.listeners {
+		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, b.admission(l)))
+	}
+	return nil
+}
+
+func (b *Broker) loopCount() int {
+	if b.cfg.Loops > 0 {
+		return b.cfg.Loops
+	}
+	return runtime.NumCPU()
+}
+
+func (b *Broker) newLoop(nl *netloop.Loop) *loop {
+	n := len(b.net.Loops())
+	l := &loop{
+		b: b, id: uint32(nl.Index()), nl: nl, log: b.log, live: b.live.Load(),
+		router:  fanout.NewRouter(b.index, b.groups, b.slots, n),
+		out:     make([][]fanout.Item, n),
+		pending: map[uint32]*pending{},
+		wheel:   wheel.New(0),
+		scratch: make([]byte, 0, scratchSize),
+	}
+	l.hold = holder{store: b.parts.Store, batch: &store.Batch{}, seq: 1}
+	return l
+}
+
+// admission decides about a new connection before it is read from.
+func (b *Broker) admission(lst *listener) func(net.Conn) (*netloop.Loop, any, bool) {
+	return func(net.Conn) (*netloop.Loop, any, bool) {
+		if limit := b.live.Load().Listeners[lst.index].MaxConnections; limit > 0 && lst.count.Load() >= int64(limit) {
+			lst.shed.Add(1)
+			return nil, nil, false
+		}
+		lst.count.Add(1)
+		return nil, &conn{lst: lst}, true
+	}
+}
+
+// accepts tells whether the listener serves a protocol version.
+func (l *listener) accepts(live *Live, v mqtt.Version) bool {
+	versions := live.Listeners[l.index].Versions
+	if len(versions) == 0 {
+		return true
+	}
+	for _, n := range versions {
+		if n == int(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticator is who decides on a listener.
+func (b *Broker) authenticator(live *Live, lst *listener) auth.Authenticator {
+	if b.parts.Authenticator != nil {
+		return b.parts.Authenticator
+	}
+	switch live.Anonymous(lst.index) {
+	case AnonymousAlways:
+		return auth.Always
+	case AnonymousNever:
+		return auth.DenyAll
+	}
+	return auth.Anonymous
+}
+
+// Addrs lists where the broker listens, in the order of the configuration.
+func (b *Broker) Addrs() []ListenerAddr {
+	var out []ListenerAddr
+	for _, l := range b.listeners {
+		out = append(out, ListenerAddr{Name: l.name, URL: l.url})
+	}
+	return out
+}
+
+// Reload puts the part of cfg that may change into force, or changes nothing and says why.
+func (b *Broker) Reload(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := b.cfg.Reloadable(&cfg); err != nil {
+		return err
+	}
+	if err := b.setLive(cfg.Live()); err != nil {
+		return err
+	}
+	for _, l := range b.loops {
+		l.post(func(l *loop) { l.live = b.live.Load() })
+	}
+	b.restartSys()
+	return nil
+}
+
+// Stop ends the broker: no new connections, a DISCONNECT 0x8B to every 5.0 client, what is queued is written, then
+// everything is closed. Wills of connected clients are published to those who are still there.
+func (b *Broker) Stop(ctx context.Context) error {
+	var err error
+	b.stop.Do(func() { err = b.shutdown(ctx) })
+	return err
+}
+
+func (b *Broker) shutdown(ctx context.Context) error {
+	b.closeListeners()
+	b.stopSys()
+	if b.net == nil {
+		b.cancel()
+		return nil
+	}
+	for _, l := range b.loops {
+		l.post((*loop).farewell)
+	}
+	err := b.awaitNoConns(ctx)
+	b.cancel()
+	err = errors.Join(err, b.offload.Close(ctx))
+	if s := b.parts.Store; s != nil {
+		err = errors.Join(err, s.Close(ctx))
+	}
+	return errors.Join(err, b.net.Stop(ctx))
+}
+
+func (b *Broker) closeListeners() {
+	for _, a := range b.acceptors {
+		a.Stop()
+	}
+	for _, l := range b.listeners {
+		_ = l.ln.Close()
+	}
+}
+
+// farewell tells the clients of a loop that the broker goes.
+func (l *loop) farewell() {
+	for i := range l.conns {
+		if c := l.conns[i].c; c != nil && c.state < draining {
+			if c.state == connected {
+				c.disconnect(mqtt.ServerShuttingDown)
+				continue
+			}
+			c.refuse(mqtt.ServerUnavailable, nil)
+		}
+	}
+}
+
+// awaitNoConns waits until every loop has closed its connections, or the context ends: then they are cut.
+func (b *Broker) awaitNoConns(ctx context.Context) error {
+	for _, l := range b.loops {
+		for {
+			left := make(chan int, 1)
+			l.post(func(l *loop) { left <- len(l.conns) - len(l.freeConns) })
+			if n := <-left; n == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(tickLength / 4):
+			}
+		}
+	}
+	return nil
+}
+
+// clock is the broker's monotonic time. It begins above zero, so that zero can mean never.
+func (b *Broker) clock() time.Duration { return time.Since(b.began) + time.Second }

@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
+	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
+)
+
+// state is where a connection stands.
+type state uint8
+
+const (
+	awaitConnect   state = iota // nothing arrived yet
+	authenticating              // an answer about the CONNECT is awaited; input waits
+	exchanging                  // enhanced authentication: the client's AUTH is awaited
+	attaching                   // the session is on its way from another loop; input waits
+	connected
+	draining // what is queued is written, then the socket is closed; input is ignored
+	gone     // the socket is closed
+)
+
+// flags of a connection.
+const (
+	dirty       = 1 << iota // in the loop's list of connections to flush
+	blocked                 // the socket is full; the writable event is awaited
+	noProblem               // Request Problem Information 0: no Reason String or User Property
+	pausedInput             // reading is stopped while an answer is awaited
+	willCleared             // no will: DISCONNECT 0x00 arrived, or the client is back within the delay
+	takenOver               // the client came back on another connection
+)
+
+// conn is one connection. Its loop alone touches it.
+type conn struct {
+	nc   *netloop.Conn
+	l    *loop
+	lst  *listener
+	sess *sess // nil before the CONNACK and after the session was taken away
+
+	r        mqtt.Reader
+	out      []outItem
+	outBytes int    // bytes in out that are not written
+	outOff   int    // bytes of out[0] that are
+	held     []held // acknowledgements that wait for a commit, in order
+
+	state     state
+	flags     uint8
+	version   mqtt.Version
+	reason    mqtt.Reason // why the connection ended
+	gen       uint16      // of idx
+	keepAlive uint16      // seconds, as in force
+	window    uint16      // how many QoS 1 and 2 messages may be open towards the client
+	idx       uint32      // in loop.conns
+	maxPacket uint32      // the client's Maximum Packet Size; 0: none
+	lastSeen  uint32      // tick of the last bytes
+	timer     wheel.ID
+
+	opening  *opening  // the CONNECT while it is being decided
+	alias    *aliases  // topic aliases, when either side uses them
+	enhanced *enhanced // enhanced authentication
+	replay   *replay   // retained messages still to be sent
+	ident    *auth.Identity
+}
+
+func (c *conn) has(f uint8) bool { return c.flags&f != 0 }
+
+func (c *conn) peer() mqtt.Peer { return mqtt.Peer{Version: c.version} }
+
+func (c *conn) remote() netip.AddrPort { return c.nc.RemoteAddr() }
+
+func (c *conn) info() ClientInfo {
+	i := ClientInfo{Listener: c.lst.name, Remote: c.remote(), Version: c.version}
+	if c.sess != nil {
+		i.ClientID = c.sess.ClientID
+	}
+	if c.ident != nil {
+		i.Principal = c.ident.Principal
+	}
+	return i
+}
+
+// reading tells whether the next packet may be looked at.
+func (c *conn) reading() bool {
+	return c.state == connected || c.state == awaitConnect || c.state == exchanging
+}
+
+// feed cuts packets from the bytes of one read and dispatches them.
+func (c *conn) feed(b []byte) {
+	for {
+		if !c.reading() {
+			c.keep(b)
+			return
+		}
+		h, body, rest, err := c.r.Next(b, int(c.l.live.Limits.MaximumPacketSize))
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		if h.Type == 0 {
+			return
+		}
+		b = rest
+		c.l.count.packetsIn.add(1)
+		c.l.dispatch(c, h, body)
+	}
+}
+
+// keep holds the bytes that arrive behind a CONNECT while it is being decided, up to a bound; then it stops reading.
+func (c *conn) keep(b []byte) {
+	if c.state >= draining || len(b) == 0 && c.state == connected {
+		return
+	}
+	c.r.Keep(b)
+	if !c.has(pausedInput) && c.r.Buffered() > int(c.l.live.Limits.MaxPendingBytes) {
+		c.flags |= pausedInput
+		c.nc.Pause()
+	}
+}
+
+// resume goes on with the input that was kept.
+func (c *conn) resume() {
+	if c.has(pausedInput) {
+		c.flags &^= pausedInput
+		c.nc.Resume()
+	}
+	c.feed(nil)
+}
+
+// fail ends the connection because of what the client sent or because an answer failed.
+// [MQTT-4.8.0-1] [MQTT-4.13.1-1] [MQTT-4.13.2-1]
+func (c *conn) fail(err error) {
+	reason := mqtt.UnspecifiedError
+	rule, detail := "", err.Error()
+	switch e := err.(type) {
+	case *mqtt.Error:
+		reason, rule, detail = e.Reason, e.Rule, e.Detail
+	case mqtt.Reason:
+		reason = e
+	}
+	c.l.log.Debug("client error", "client", c.clientID(), "remote", c.remote(), "reason", reason.String(), "rule", rule, "detail", detail)
+	switch c.state {
+	case awaitConnect, authenticating, exchanging, attaching:
+		c.refuse(reason, nil)
+	case connected:
+		c.disconnect(reason)
+	}
+}
+
+func (c *conn) clientID() string {
+	switch {
+	case c.sess != nil:
+		return c.sess.ClientID
+	case c.opening != nil:
+		return c.opening.clientID
+	}
+	return ""
+}
+
+// disconnect ends an accepted connection from the broker's side: a DISCONNECT in 5.0, then the end of the connection.
+func (c *conn) disconnect(reason mqtt.Reason) {
+	if c.state != connected {
+		return
+	}
+	c.l.count.closed[reason].add(1)
+	if c.version == mqtt.V5 {
+		c.l.sendDisconnect(c, reason)
+	}
+	c.reason = reason
+	c.end()
+}
+
+// end takes the connection from its session and closes it once what is queued was written.
+func (c *conn) end() {
+	l := c.l
+	if c.state >= draining {
+		return
+	}
+	c.state = draining
+	l.dropHeld(c)
+	if s := c.sess; s != nil {
+		l.offline(s, c)
+	}
+	c.forget()
+	l.setTimer(c, l.tick+drainTicks)
+	l.markDirty(c)
+}
+
+// abandon ends a connection that has no session yet. What it waits for finds its state changed.
+func (c *conn) abandon() { c.flags &^= pausedInput }
+
+// closeNow ends an accepted connection without a word.
+func (c *conn) closeNow() {
+	c.end()
+	c.l.hangUp(c)
+}
+
+// forget drops what only a live connection needs.
+func (c *conn) forget() {
+	c.sess, c.opening, c.enhanced, c.replay, c.alias = nil, nil, nil, nil, nil
+	c.r.Reset()
+}
+
+// closed is the end of the socket, whoever caused it.
+func (c *conn) closed() {
+	l := c.l
+	if c.state == gone {
+		return
+	}
+	if c.state < draining {
+		if c.sess != nil && c.reason == 0 {
+			c.reason = mqtt.UnspecifiedError
+		}
+		l.dropHeld(c)
+		if s := c.sess; s != nil {
+			l.offline(s, c)
+		}
+		c.abandon()
+		c.forget()
+	}
+	c.state = gone
+	for i := range c.out {
+		c.out[i].release(l)
+	}
+	c.out, c.outBytes = nil, 0
+	l.dropConn(c)
+}
+
+const (
+	tickLength = 100 * time.Millisecond
+	drainTicks = uint32(5 * time.Second / tickLength) // for the rest of the queue and the peer's end of the connection
+)
+
+func ticks(d time.Duration) uint32 { return uint32((d + tickLength - 1) / tickLength) }

@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"github.com/penstock-mqtt/penstock/codec/flow"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/fanout"
+)
+
+// deliverItem gives a message to its receivers on this loop.
+func (l *loop) deliverItem(it *fanout.Item) {
+	for i, t := range it.Targets {
+		var seq uint64
+		if it.Seqs != nil {
+			seq = it.Seqs[i]
+		}
+		l.deliverTo(it.Msg, it.Plan, t, seq)
+	}
+	l.forms.Done(&l.pool)
+}
+
+// deliverTo gives a message to one receiver, wherever its session is by now.
+func (l *loop) deliverTo(m *fanout.Message, plan *fanout.Plan, t fanout.Target, seq uint64) {
+	s := l.session(t.Slot)
+	if s == nil {
+		l.stray(m, plan, t, seq)
+		return
+	}
+	if s.Gen != t.Gen {
+		return // the session that subscribed has ended
+	}
+	if m.From == t.Slot && m.FromGen == t.Gen {
+		var ok bool
+		if t, ok = plan.Own(t); !ok { // [MQTT-3.8.3-3]
+			return
+		}
+	}
+	d := session.Delivery{
+		Msg: m, Seq: seq,
+		QoS:    min(m.QoS, t.QoS),                                 // [MQTT-3.8.4-8]
+		Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+	}
+	d.Stored = l.isStored(s, &d)
+	if list := plan.Many(t); list != nil {
+		d.Many = list
+	} else {
+		d.ID = t.ID
+	}
+	l.deliver(s, d)
+}
+
+// stray is a message for a session that is not here: on its way here, gone, or moved away meanwhile.
+func (l *loop) stray(m *fanout.Message, plan *fanout.Plan, t fanout.Target, seq uint64) {
+	if p := l.pending[t.Slot]; p != nil {
+		m.Hold(1)
+		p.items = append(p.items, waiting{msg: m, plan: plan, target: t, seq: seq})
+		return
+	}
+	if owner := l.b.slots.Owner(t.Slot); owner != l.id && l.b.slots.Gen(t.Slot) == t.Gen {
+		m.Hold(1)
+		l.tell(owner, fanout.Item{Msg: m, Plan: plan, Targets: []fanout.Target{t}, Seqs: seqList(seq)})
+	}
+}
+
+func seqList(seq uint64) []uint64 {
+	if seq == 0 {
+		return nil
+	}
+	return []uint64{seq}
+}
+
+func (l *loop) deliverWaiting(items []waiting) {
+	for i := range items {
+		w := &items[i]
+		if w.group != nil {
+			l.deliverShared(w.msg, pick{group: w.group, target: w.target, seq: w.seq})
+		} else {
+			l.deliverTo(w.msg, w.plan, w.target, w.seq)
+			l.forms.Done(&l.pool)
+		}
+		l.pool.Release(w.msg, 1)
+	}
+	clear(items)
+}
+
+func (l *loop) drop(items []waiting) {
+	for i := range items {
+		if items[i].msg != nil {
+			l.pool.Release(items[i].msg, 1)
+		}
+	}
+}
+
+// deliver gives a message to a session: out at once when the window and the socket allow it, else into the queue.
+// d.Msg is the caller's reference; what stays here takes its own.
+func (l *loop) deliver(s *sess, d session.Delivery) {
+	if s.sink != nil {
+		s.sink(d.Msg)
+		return
+	}
+	c := s.conn
+	if d.QoS == 0 {
+		switch {
+		case c != nil:
+			l.sendQoS0(c, &d)
+		case l.live.Session.QueueQoS0 && s.Persistent():
+			l.enqueue(s, d)
+		default:
+			l.dropped(DropOffline)
+		}
+		return
+	}
+	if c != nil && s.Queue.Len() == 0 && c.roomy() && l.sender(s).CanSend(d.Seq) {
+		l.start(c, s, d)
+		return
+	}
+	l.enqueue(s, d)
+}
+
+// sender is the session's sending half, with the window of the present connection.
+func (l *loop) sender(s *sess) *flow.Sender[session.Delivery] {
+	if s.Send == nil {
+		s.Sender().SetQuota(int(s.conn.window))
+	}
+	return s.Send
+}
+
+// start opens an exchange: the message is sent for the first time and kept until it is acknowledged.
+// [MQTT-4.3.2-1] [MQTT-4.3.2-2] [MQTT-4.3.3-1] [MQTT-4.3.3-2] [MQTT-2.2.1-4]
+func (l *loop) start(c *conn, s *sess, d session.Delivery) {
+	f := l.fitting(c, &d)
+	if f == nil { // [MQTT-3.1.2-25]
+		l.storeAck(s, &d)
+		return
+	}
+	d.Msg.Hold(1)
+	id := s.Send.Start(d.Seq, d.QoS, d)
+	if s.Send.Quota() == 0 {
+		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+	}
+	l.sendFrame(c, f, id, d.Msg)
+}
+
+// fitting gives the frame for a connection, or nil when it is larger than the client takes: then the message counts
+// as delivered. [MQTT-3.1.2-24]
+func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
+	f := l.frame(c, d, false)
+	if c.maxPacket == 0 || f.Size() <= int(c.maxPacket) {
+		return f
+	}
+	l.pool.ReleaseFrame(f)
+	if c.assignsAliases() {
+		c.alias.takeBack(l.alias)
+	}
+	l.dropped(DropTooLarge)
+	return nil
+}
+
+func (l *loop) sendFrame(c *conn, f *fanout.Frame, id uint16, m *fanout.Message) {
+	l.count.publishOut.add(1)
+	l.count.payloadOut.add(uint64(len(m.Payload())))
+	l.push(c, outItem{frame: f, id: id})
+}
+
+// roomy tells whether more than control packets may be queued for the connection.
+func (c *conn) roomy() bool { return c.outBytes <= int(c.l.live.Limits.MaxOutboundBytes) }
+
+// sendQoS0 writes a message that nobody acknowledges, or drops it when the client reads too slowly.
+func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
+	if !c.roomy() {
+		l.dropped(DropOutbound)
+		return
+	}
+	if f := l.fitting(c, d); f != nil {
+		l.sendFrame(c, f, 0, d.Msg)
+	}
+}
+
+// frame gives the encoding of a delivery for a connection, with one reference: a shared one when nothing differs by
+// receiver.
+func (l *loop) frame(c *conn, d *session.Delivery, dup bool) *fanout.Frame {
+	form := fanout.Form{V5: c.version == mqtt.V5, QoS: d.QoS, Retain: d.Retain, Dup: dup}
+	plain := !dup && c.sess.mount == ""
+	if plain && (!form.V5 || d.ID == 0 && d.Many == nil && !c.assignsAliases()) {
+		f := l.forms.Get(&l.pool, d.Msg, form, l.now)
+		f.Hold()
+		return f
+	}
+	x := fanout.Extra{Strip: mountLen(c.sess.mount, d.Msg)}
+	if form.V5 {
+		l.ids = d.IDs(l.ids[:0])
+		x.IDs = l.ids
+		if c.assignsAliases() {
+			x.Alias, x.NoTopic = c.alias.assign(d.Msg.Topic()[x.Strip:])
+			if l.alias = 0; !x.NoTopic {
+				l.alias = x.Alias
+			}
+		}
+	}
+	return l.pool.Encode(d.Msg, form, &x, l.now)
+}
+
+// mountLen is what of the topic is the listener's prefix, which its clients do not see.
+func mountLen(mount string, m *fanout.Message) int {
+	if t := m.Topic(); len(t) > len(mount) && string(t[:len(mount)]) == mount {
+		return len(mount)
+	}
+	return 0
+}
+
+// enqueue keeps a message until the window opens or the client comes back, within the session's bounds.
+func (l *loop) enqueue(s *sess, d session.Delivery) {
+	bounds := &l.live.Session
+	for s.Queue.Len() >= bounds.MaxQueuedMessages || s.Queue.Len() > 0 && s.Queue.Bytes()+d.Msg.Size() > int(bounds.MaxQueuedBytes) {
+		l.dropped(DropQueueFull)
+		if bounds.QueuePolicy == DropNewest {
+			l.storeAck(s, &d)
+			return
+		}
+		old := s.Queue.Pop()
+		l.storeAck(s, &old)
+		l.pool.Release(old.Msg, 1)
+	}
+	d.Msg.Hold(1)
+	s.Queue.Push(d)
+	l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+}
+
+// pump sends what waits, as far as the window and the socket allow.
+func (l *loop) pump(s *sess) {
+	c := s.conn
+	if c == nil {
+		return
+	}
+	if s.Send != nil && s.Send.Pending() {
+		l.resend(c, s)
+	}
+	for s.Queue.Len() > 0 && c.roomy() && c.state == connected {
+		front := s.Queue.Front()
+		if front.Msg.Expired(l.now) { // [MQTT-3.3.2-5]
+			d := s.Queue.Pop()
+			l.dropped(DropExpired)
+			l.storeAck(s, &d)
+			l.pool.Release(d.Msg, 1)
+			continue
+		}
+		if front.QoS > 0 && (!l.sender(s).CanSend(front.Seq) || s.Send.Pending()) {
+			break
+		}
+		d := s.Queue.Pop()
+		if d.QoS == 0 {
+			l.sendQoS0(c, &d)
+		} else {
+			l.start(c, s, d)
+		}
+		l.forms.Done(&l.pool)
+		l.pool.Release(d.Msg, 1)
+	}
+	if s.Queue.Len() == 0 && (s.Send == nil || s.Send.Quota() > 0) {
+		l.b.slots.SetFlags(s.Slot, 0, fanout.SlotBusy)
+	}
+	if c.replay != nil {
+		l.replayMore(c)
+	}
+}
+
+// resend repeats what was open when the connection before ended: PUBLISH with DUP, or PUBREL, in the order of their
+// first transmission, as far as the window allows. [MQTT-4.4.0-1] [MQTT-3.3.1-1] [MQTT-4.3.3-6]
+func (l *loop) resend(c *conn, s *sess) {
+	if s.Send == nil {
+		return
+	}
+	s.Send.Resume(func(seq uint64, qos byte, released bool, d *session.Delivery) bool {
+		id := flow.ID(seq)
+		if released {
+			l.push(c, outItem{typ: mqtt.PUBREL, id: id})
+			return true
+		}
+		if !c.roomy() {
+			return false
+		}
+		f := l.frame(c, d, true)
+		l.sendFrame(c, f, id, d.Msg)
+		return true
+	})
+}

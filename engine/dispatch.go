@@ -1,0 +1,74 @@
+package engine
+
+import "github.com/penstock-mqtt/penstock/codec/mqtt"
+
+// Violations that no single packet shows: they lie in the order of packets.
+var (
+	errFirst      = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-1", Detail: "the first packet is not a CONNECT"}
+	errSecond     = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-2", Detail: "second CONNECT"}
+	errExchange   = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.2-30", Detail: "only AUTH and DISCONNECT may come before the CONNACK"}
+	errServerOnly = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.8.0-1", Detail: "a packet that only servers send"}
+	errReserved   = &mqtt.Error{Reason: mqtt.MalformedPacket, Rule: "MQTT-4.8.0-1", Detail: "reserved packet type"}
+)
+
+// dispatch finds the step for a packet and says what is legal when.
+func (l *loop) dispatch(c *conn, h mqtt.Header, body []byte) {
+	switch c.state {
+	case awaitConnect:
+		if h.Type != mqtt.CONNECT { // [MQTT-3.1.0-1]
+			c.fail(errFirst)
+			return
+		}
+		l.connect(c, h, body)
+	case exchanging:
+		switch h.Type {
+		case mqtt.AUTH:
+			l.authPacket(c, h, body)
+		case mqtt.DISCONNECT:
+			l.hangUpEarly(c)
+		default: // [MQTT-3.1.2-30]
+			c.fail(errExchange)
+		}
+	case connected:
+		l.step(c, h, body)
+	}
+}
+
+// step is the table of what a connected client may send.
+func (l *loop) step(c *conn, h mqtt.Header, body []byte) {
+	switch h.Type {
+	case mqtt.PUBLISH:
+		l.publish(c, h.Flags, body)
+	case mqtt.PUBACK, mqtt.PUBREC, mqtt.PUBREL, mqtt.PUBCOMP:
+		l.acknowledgement(c, h, body)
+	case mqtt.SUBSCRIBE:
+		l.subscribe(c, h.Flags, body)
+	case mqtt.UNSUBSCRIBE:
+		l.unsubscribe(c, h.Flags, body)
+	case mqtt.PINGREQ:
+		l.pingreq(c, h.Flags, body)
+	case mqtt.DISCONNECT:
+		l.disconnectPacket(c, h.Flags, body)
+	case mqtt.AUTH:
+		if c.version != mqtt.V5 {
+			c.fail(errReserved)
+			return
+		}
+		l.authPacket(c, h, body)
+	case mqtt.CONNECT: // [MQTT-3.1.0-2]
+		c.fail(errSecond)
+	case mqtt.CONNACK, mqtt.SUBACK, mqtt.UNSUBACK, mqtt.PINGRESP:
+		c.fail(errServerOnly)
+	default:
+		c.fail(errReserved)
+	}
+}
+
+// pingreq answers a PINGREQ. [MQTT-3.12.4-1]
+func (l *loop) pingreq(c *conn, flags byte, body []byte) {
+	if err := mqtt.DecodeEmpty(flags, body); err != nil {
+		c.fail(err)
+		return
+	}
+	l.push(c, outItem{typ: mqtt.PINGRESP})
+}

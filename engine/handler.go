@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+)
+
+// handler is the broker as its event loops see it.
+type handler struct{ b *Broker }
+
+func of(c *netloop.Conn) *conn { return c.Value.(*conn) }
+
+func loopOf(l *netloop.Loop) *loop { return l.Value.(*loop) }
+
+// Open is a new connection on its loop.
+func (h handler) Open(nc *netloop.Conn) {
+	l := loopOf(nc.Loop())
+	l.update()
+	c := of(nc)
+	c.nc, c.l, c.lastSeen = nc, l, l.tick
+	l.addConn(c)
+	if d := l.live.Limits.ConnectTimeout; d > 0 {
+		l.setTimer(c, l.tick+ticks(d))
+	}
+}
+
+// Data is what one read brought.
+func (h handler) Data(nc *netloop.Conn, b []byte) {
+	c := of(nc)
+	l := c.l
+	l.update()
+	c.lastSeen = l.tick
+	l.count.bytesIn.add(uint64(len(b)))
+	c.feed(b)
+}
+
+// Closed is the end of a socket.
+func (h handler) Closed(nc *netloop.Conn, _ error) {
+	c := of(nc)
+	if c.l == nil {
+		return // never opened
+	}
+	c.l.update()
+	c.closed()
+}
+
+// Writable is a socket that takes bytes again.
+func (h handler) Writable(nc *netloop.Conn) {
+	c := of(nc)
+	c.l.update()
+	c.l.writable(c)
+}
+
+// Wake is something in the inbox.
+func (h handler) Wake(nl *netloop.Loop) {
+	l := loopOf(nl)
+	l.update()
+	l.drain()
+	l.endPass()
+}
+
+// Flush is the end of a round in which something was left to do.
+func (h handler) Flush(nl *netloop.Loop) {
+	l := loopOf(nl)
+	l.update()
+	l.endPass()
+}
+
+// Tick is about every tenth of a second.
+func (h handler) Tick(nl *netloop.Loop, _ time.Duration) {
+	if !h.b.ready.Load() {
+		return
+	}
+	l := loopOf(nl)
+	l.update()
+	if l.wheel.Advance(l.tick, l.fire) {
+		l.post(func(l *loop) { h.Tick(l.nl, l.now) })
+	}
+	l.sweep()
+	l.endPass()
+}
+
+// Panicked: a step of one connection failed. It is closed; nobody else is harmed.
+func (h handler) Panicked(nc *netloop.Conn, v any, stack []byte) {
+	if nc == nil {
+		// Outside a connection's step there is no knowing what is half done: the process must not go on.
+		h.b.log.Error("panic outside a connection's step", "panic", v, "stack", string(stack))
+		panic(v)
+	}
+	c := of(nc)
+	h.b.log.Error("panic in a connection's step", "client", c.clientID(), "panic", v, "stack", string(stack))
+	if c.l != nil {
+		c.l.count.panics.add(1)
+		c.reason = mqtt.ImplementationSpecificError
+	}
+}

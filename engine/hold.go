@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/fanout"
+)
+
+// held is a packet that leaves once the batch it depends on is committed.
+type held struct {
+	batch uint64
+	item  outItem
+}
+
+// holder carries a loop's batches to the store and holds back what depends on them. Batches of a loop commit in order,
+// so what is held is let go in order too.
+type holder struct {
+	store     store.Store // nil: nothing outlives the process and nothing is held
+	batch     *store.Batch
+	free      []*store.Batch
+	seq       uint64 // of the batch being filled
+	committed uint64 // all batches up to this one are
+	conns     []*conn
+	late      []lateDelivery // QoS 2 messages whose delivery waits for the commit
+	flying    []flight       // batches on their way, oldest first
+	moving    []moving       // sessions to be handed over once what was stored for them is committed
+}
+
+// flight is a batch that the store has not confirmed.
+type flight struct {
+	seq   uint64
+	conns []*conn
+	late  []lateDelivery
+	batch *store.Batch
+}
+
+// lateDelivery is a routed QoS 2 message. It holds one reference.
+type lateDelivery struct {
+	msg  *fanout.Message
+	plan *fanout.Plan
+	seqs [][]uint64
+	to   []pick
+}
+
+// stores tells whether anything is stored at all.
+func (l *loop) stores() bool { return l.hold.store != nil }
+
+// answer sends an acknowledgement, behind those that are held: at once when need is false and nothing is held before
+// it, else when the present batch is committed. Acknowledgements of a connection leave in the order of what they
+// answer. [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+func (l *loop) answer(c *conn, o outItem, need bool) {
+	if !need && len(c.held) == 0 {
+		l.sent(c, o)
+		l.push(c, o)
+		return
+	}
+	batch := l.hold.seq
+	if !need {
+		batch = c.held[len(c.held)-1].batch
+	}
+	c.held = append(c.held, held{batch, o})
+	if need {
+		l.hold.conns = append(l.hold.conns, c)
+	}
+}
+
+// sent tells the receiving half of the QoS machine that an acknowledgement left, which frees receive quota.
+func (l *loop) sent(c *conn, o outItem) {
+	if o.frame != nil || c.sess == nil {
+		return
+	}
+	switch o.typ {
+	case mqtt.PUBACK:
+		c.sess.Recv.Acked(o.id, 1, o.code)
+	case mqtt.PUBREC:
+		c.sess.Recv.Acked(o.id, 2, o.code)
+	case mqtt.PUBCOMP:
+		c.sess.Recv.Completed(o.id)
+	}
+}
+
+// dropHeld forgets what a connection was still to be told: it is gone and will ask again.
+func (l *loop) dropHeld(c *conn) {
+	for i := range c.held {
+		c.held[i].item.release(l)
+	}
+	c.held = nil
+}
+
+// commit hands the pass's batch to the store.
+func (l *loop) commit() {
+	h := &l.hold
+	if h.store == nil || h.batch.Len() == 0 {
+		return
+	}
+	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch}
+	h.conns, h.late = nil, nil
+	h.seq++
+	if n := len(h.free); n > 0 {
+		h.batch, h.free = h.free[n-1], h.free[:n-1]
+	} else {
+		h.batch = &store.Batch{}
+	}
+	h.flying = append(h.flying, f)
+	if h.store.Append(f.batch, func(err error) { l.post(func(l *loop) { l.landed(f.seq, err) }) }) {
+		l.landed(f.seq, nil)
+	}
+}
+
+// landed is the store's answer about the oldest batch on its way.
+func (l *loop) landed(seq uint64, err error) {
+	h := &l.hold
+	f := h.flying[0]
+	if f.seq != seq {
+		panic("engine: the store confirmed batches out of order")
+	}
+	h.flying[0] = flight{}
+	if h.flying = h.flying[1:]; len(h.flying) == 0 {
+		h.flying = nil
+	}
+	h.committed = seq
+	f.batch.Reset()
+	h.free = append(h.free, f.batch)
+	for _, d := range f.late {
+		if err == nil {
+			l.deliverLate(d)
+		}
+		l.pool.Release(d.msg, 1)
+	}
+	for _, c := range f.conns {
+		if err != nil {
+			// In doubt: no answer, and the connection is closed so that the client asks again.
+			l.dropHeld(c)
+			if c.state == connected {
+				c.reason = mqtt.UnspecifiedError
+				l.count.closed[c.reason].add(1)
+				c.closeNow()
+			}
+			continue
+		}
+		l.letGo(c)
+	}
+	if err != nil {
+		l.log.Error("store", "err", err)
+	}
+	l.handOver()
+}
+
+// holdBack keeps a routed QoS 2 message until what was stored for it is committed, or, when it needs no store itself,
+// until what is held before it is.
+func (l *loop) holdBack(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, picks []pick) {
+	h := &l.hold
+	d := lateDelivery{msg: m, plan: plan, seqs: slices.Clone(seqs), to: picks}
+	m.Hold(1)
+	switch {
+	case h.batch.Len() > 0:
+		h.late = append(h.late, d)
+	case len(h.flying) > 0:
+		f := &h.flying[len(h.flying)-1]
+		f.late = append(f.late, d)
+	default:
+		l.deliverLate(d)
+		l.pool.Release(m, 1)
+	}
+}
+
+// deliverLate delivers a QoS 2 message whose commit is done. Sessions may have moved since it was routed.
+func (l *loop) deliverLate(d lateDelivery) {
+	if d.plan.Fresh(l.b.slots) {
+		l.send2(d.msg, d.plan, d.seqs, d.to)
+		return
+	}
+	for i, targets := range d.plan.ByLoop {
+		for k, t := range targets {
+			owner := l.b.slots.Owner(t.Slot)
+			if owner == l.id {
+				l.deliverTo(d.msg, d.plan, t, d.seqs[i][k])
+				continue
+			}
+			d.msg.Hold(1)
+			l.tell(owner, fanout.Item{Msg: d.msg, Plan: d.plan, Targets: []fanout.Target{t}, Seqs: []uint64{d.seqs[i][k]}})
+		}
+	}
+	l.forms.Done(&l.pool)
+	for _, k := range d.to {
+		l.toOne(d.msg, k)
+	}
+}
+
+// letGo sends what is held and committed.
+func (l *loop) letGo(c *conn) {
+	n := 0
+	for n < len(c.held) && c.held[n].batch <= l.hold.committed {
+		o := c.held[n].item
+		l.sent(c, o)
+		l.push(c, o)
+		n++
+	}
+	if n == len(c.held) {
+		c.held = nil
+		return
+	}
+	c.held = c.held[n:]
+}
+
+// lastBatch is the newest batch that holds anything.
+func (h *holder) lastBatch() uint64 {
+	if h.store == nil || h.batch.Len() == 0 {
+		return h.seq - 1
+	}
+	return h.seq
+}
+
+// settled tells whether all batches up to this one are committed.
+func (h *holder) settled(upTo uint64) bool { return h.store == nil || h.committed >= upTo }
+
+// answerRepeat sends an acknowledgement for something that was stored before, perhaps by a connection that is gone:
+// behind whatever is not committed yet.
+func (l *loop) answerRepeat(c *conn, o outItem) {
+	h := &l.hold
+	switch {
+	case !l.stores() || h.batch.Len() == 0 && len(h.flying) == 0:
+		l.answer(c, o, false)
+	case h.batch.Len() > 0:
+		l.answer(c, o, true)
+	default:
+		f := &h.flying[len(h.flying)-1]
+		c.held = append(c.held, held{f.seq, o})
+		f.conns = append(f.conns, c)
+	}
+}

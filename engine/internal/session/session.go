@@ -1,0 +1,95 @@
+// Package session holds what a session is: subscriptions, QoS state, the bounded queue of messages that wait, and
+// who it belongs to. It does no I/O, reads no clock and has no lock: a session belongs to one event loop at a time,
+// attached to a connection or not, and is handed over whole.
+package session
+
+import (
+	"github.com/penstock-mqtt/penstock/codec/flow"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/fanout"
+)
+
+// NeverExpires is the Session Expiry Interval of a session that is kept without limit.
+const NeverExpires = 1<<32 - 1
+
+// Delivery is one message on its way to the session: queued, or open at QoS 1 or 2. It holds one reference to Msg.
+type Delivery struct {
+	Msg    *fanout.Message
+	Seq    uint64 // sequence number in this session; 0 for QoS 0
+	Group  *fanout.Group
+	Many   *[]uint32 // subscription identifiers, when there are several
+	ID     uint32    // the one subscription identifier; 0: none
+	QoS    uint8
+	Retain bool // RETAIN as it is to be sent
+	Stored bool // the store has it for this session
+}
+
+// IDs appends the delivery's subscription identifiers.
+func (d *Delivery) IDs(dst []uint32) []uint32 {
+	switch {
+	case d.Many != nil:
+		return append(dst, *d.Many...)
+	case d.ID != 0:
+		return append(dst, d.ID)
+	}
+	return dst
+}
+
+// Will is the message that is published when a connection ends without a clean DISCONNECT.
+type Will struct {
+	Topic, Props, Payload []byte // Props is in forwardable form
+	QoS                   uint8
+	Retain                bool
+	Delay                 uint32 // seconds
+	Expiry                uint32 // Message Expiry Interval in seconds
+	HasExpiry             bool
+}
+
+// Session is the state that lives as long as the specification says, beyond connections if its expiry allows.
+type Session struct {
+	ClientID  string
+	Principal string // who created it; empty for anonymous clients
+	ID        uint64 // its name in the store; 0 when nothing is stored
+	Slot      uint32
+	Gen       uint16
+	Version   mqtt.Version
+	Expiry    uint32 // Session Expiry Interval in seconds
+
+	Subs  Subs
+	Send  *flow.Sender[Delivery] // nil while nothing was ever open
+	Recv  flow.Receiver
+	Queue Queue
+	Will  *Will
+}
+
+// Persistent tells whether the session outlives its connection.
+func (s *Session) Persistent() bool { return s.Expiry != 0 }
+
+// Sender gives the sending half of the QoS machine.
+func (s *Session) Sender() *flow.Sender[Delivery] {
+	if s.Send == nil {
+		s.Send = &flow.Sender[Delivery]{}
+	}
+	return s.Send
+}
+
+// InFlight is the number of outgoing exchanges that are open.
+func (s *Session) InFlight() int {
+	if s.Send == nil {
+		return 0
+	}
+	return s.Send.Len()
+}
+
+// Drop gives every message that the session holds to release and empties it.
+func (s *Session) Drop(release func(Delivery)) {
+	for s.Queue.Len() > 0 {
+		release(s.Queue.Pop())
+	}
+	if s.Send != nil {
+		s.Send.Clear(release)
+		s.Send = nil
+	}
+	s.Recv.Clear()
+	s.Will = nil
+}

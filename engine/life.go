@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
+	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+// sess is a session with what its owning loop adds: the connection, if any, and the timers.
+type sess struct {
+	session.Session
+	conn     *conn
+	ident    *auth.Identity          // of the last connection
+	sink     func(m *fanout.Message) // an embedder's subscription instead of a connection
+	mount    string                  // prefix of every topic
+	timer    wheel.ID
+	grouped  bool   // a shared subscription sent it something
+	willAt   uint32 // tick at which the will is due; 0: none
+	expireAt uint32 // tick at which the session ends; 0: none
+}
+
+// begin makes a session for a connection. had: one of the same client was thrown away for it.
+func (l *loop) begin(c *conn, slot uint32, had bool) {
+	o := c.opening
+	s := &sess{}
+	s.ClientID, s.Slot, s.Gen = o.clientID, slot, l.b.slots.Gen(slot)
+	s.Principal = o.identity.Principal
+	l.setSession(slot, s)
+	l.count.sessions.add(1)
+	l.connectTo(c, s, false, had)
+}
+
+// connectTo joins a session and a connection and answers the CONNECT. need holds the CONNACK until the store has
+// committed. [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
+func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
+	o := c.opening
+	c.sess, s.conn = s, c
+	s.ident, s.mount = c.ident, c.lst.mount
+	s.Version, s.Expiry, s.Will = c.version, o.expiry, o.will
+	l.clearSessionTimer(s)
+
+	limits := &l.live.Limits
+	c.window = uint16(min(int(o.receiveMaximum), limits.MaxInflight)) // [MQTT-4.9.0-1]
+	if s.Send != nil {
+		s.Send.SetQuota(int(c.window))
+	}
+	if c.version == mqtt.V5 {
+		s.Recv.SetMaximum(limits.ReceiveMaximum)
+	} else {
+		s.Recv.SetMaximum(65535)
+	}
+	if n := min(int(o.aliasMaximum), limits.OutboundTopicAliases); n > 0 {
+		c.aliases().outMax = uint16(n)
+	}
+	c.keepAlive = o.keepAlive // [MQTT-3.2.2-22]
+	if d := limits.ServerKeepAlive; d > 0 {
+		c.keepAlive = uint16(min(d/time.Second, 65535))
+	}
+	c.state = connected
+	l.setKeepAlive(c)
+	l.count.connects.add(1)
+	l.count.online.add(1)
+
+	flags := uint32(fanout.SlotOnline)
+	if s.Persistent() {
+		flags |= fanout.SlotPersistent
+	}
+	l.b.slots.SetFlags(s.Slot, flags, ^flags&(fanout.SlotPersistent|fanout.SlotBusy))
+	stored := l.storeSession(s)
+	l.accept(c, present, had && stored)
+	c.opening = nil
+	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
+		h.Connected(c.info())
+	}
+	l.resend(c, s)
+	l.pump(s)
+}
+
+func (l *loop) setKeepAlive(c *conn) {
+	if n := keepAliveTicks(c.keepAlive); n > 0 {
+		l.setTimer(c, l.tick+n)
+	} else {
+		l.clearTimer(c)
+	}
+}
+
+// offline takes a connection from its session: the will, then how long the session is kept.
+func (l *loop) offline(s *sess, c *conn) {
+	s.conn, c.sess = nil, nil
+	l.count.online.sub(1)
+	l.count.disconnects.add(1)
+	l.b.slots.SetFlags(s.Slot, 0, fanout.SlotOnline|fanout.SlotBusy)
+	if h := l.b.parts.Hooks; h != nil && h.Disconnected != nil {
+		i := c.info()
+		i.ClientID = s.ClientID
+		h.Disconnected(i, c.reason)
+	}
+	l.reshare(s, false)
+	switch {
+	case s.Will == nil:
+	case c.has(willCleared): // [MQTT-3.14.4-3] [MQTT-3.1.2-10]
+		s.Will = nil
+	case c.has(takenOver), s.Will.Delay == 0, s.Expiry == 0:
+		l.publishWill(s)
+	}
+	if s.Expiry == 0 {
+		l.endSession(s, !c.has(takenOver))
+		return
+	}
+	l.leaveOffline(s)
+}
+
+// leaveOffline begins the time for which a session without a connection is kept.
+func (l *loop) leaveOffline(s *sess) {
+	l.clearSessionTimer(s)
+	if s.Expiry != session.NeverExpires {
+		s.expireAt = l.tick + ticks(time.Duration(s.Expiry)*time.Second)
+	}
+	if s.Will != nil { // [MQTT-3.1.2-8]: after the delay or with the session, whichever is first
+		s.willAt = l.tick + ticks(time.Duration(s.Will.Delay)*time.Second)
+	}
+	l.setSessionTimer(s)
+	l.storeSession(s)
+}
+
+func (l *loop) setSessionTimer(s *sess) {
+	at := s.expireAt
+	if s.willAt != 0 && (at == 0 || s.willAt < at) {
+		at = s.willAt
+	}
+	if at != 0 {
+		s.timer = l.wheel.Add(at, timerData(timerSession, s.Gen, s.Slot))
+	}
+}
+
+func (l *loop) clearSessionTimer(s *sess) {
+	if s.timer != 0 {
+		l.wheel.Del(s.timer)
+		s.timer = 0
+	}
+	s.willAt, s.expireAt = 0, 0
+}
+
+// sessionTimer: the will is due, the session's time is over, or the wheel wants it set anew.
+func (l *loop) sessionTimer(s *sess) {
+	if s.willAt != 0 && l.tick >= s.willAt {
+		s.willAt = 0
+		l.publishWill(s)
+	}
+	if s.expireAt != 0 && l.tick >= s.expireAt { // [MQTT-4.1.0-2]
+		l.endSession(s, true)
+		return
+	}
+	l.setSessionTimer(s)
+}
+
+// endSession ends a session for good. release: its client identifier is free again; else somebody waits to begin a
+// new session in its place.
+func (l *loop) endSession(s *sess, release bool) {
+	l.clearSessionTimer(s)
+	l.publishWill(s)
+	l.unsubscribeAll(s)
+	l.reshare(s, true)
+	s.Drop(func(d session.Delivery) {
+		l.dropped(DropSessionEnd)
+		l.pool.Release(d.Msg, 1)
+	})
+	l.forgetSession(s)
+	l.setSession(s.Slot, nil)
+	l.count.sessions.sub(1)
+	if release {
+		l.retireSlot(s.ClientID, s.Slot)
+		return
+	}
+	l.b.slots.Renew(s.Slot)
+}
+
+// retireSlot frees a slot without a session, unless another loop has claimed it.
+func (l *loop) retireSlot(id string, slot uint32) {
+	if l.b.directory.release(id, l.id) {
+		l.b.slots.Free(slot)
+	} else {
+		l.b.slots.Renew(slot)
+	}
+}
+
+// unsubscribeAll takes a session out of the index and of its shared groups.
+func (l *loop) unsubscribeAll(s *sess) {
+	n := 0
+	s.Subs.Each(func(h trie.Handle) {
+		if _, ok := l.b.index.Remove(h, s.Slot); ok {
+			n++
+		}
+	})
+	for name := range s.Subs.Shared() {
+		if l.leaveGroup(name, s.Slot) {
+			n++
+		}
+	}
+	s.Subs.Clear()
+	l.b.subscriptions.Add(int64(-n))
+}
+
+func (l *loop) dropped(d Drop) { l.count.dropped[d].add(1) }

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// counter has one writer, its loop, so it needs no locked add; readers sum over the loops.
+type counter struct{ v atomic.Uint64 }
+
+func (c *counter) add(n uint64) { c.v.Store(c.v.Load() + n) }
+func (c *counter) sub(n uint64) { c.v.Store(c.v.Load() - n) }
+
+// Drop says why a message did not reach a receiver.
+type Drop uint8
+
+// The reasons for which messages are dropped.
+const (
+	DropOffline      Drop = iota // QoS 0 for a client that is away
+	DropOutbound                 // QoS 0 beyond limits.max_outbound_bytes
+	DropQueueFull                // beyond session.max_queued_messages or _bytes
+	DropExpired                  // its Message Expiry Interval ran out
+	DropTooLarge                 // larger than the client's Maximum Packet Size
+	DropSessionEnd               // queued for a session that ended
+	DropRefused                  // answered by the receiver with a code of 0x80 or above
+	DropNoMember                 // a shared subscription had no member that could take it
+	DropUnauthorized             // the publisher may not publish to this topic
+	DropRetainFull               // beyond retain.max_messages
+	drops
+)
+
+var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full"}
+
+// String is the reason's label.
+func (d Drop) String() string { return dropNames[d] }
+
+// counters belong to one loop.
+type counters struct {
+	packetsIn, packetsOut counter
+	bytesIn, bytesOut     counter
+	publishIn, publishOut counter
+	payloadIn, payloadOut counter
+	connects, disconnects counter
+	dropped               [drops]counter
+	closed                [256]counter // connections ended by the broker, by reason code
+	panics                counter
+	inflight              counter
+	online, sessions      counter
+	writes                counter
+}
+
+// Stats is a sum over all loops at one moment.
+type Stats struct {
+	PacketsReceived, PacketsSent uint64
+	BytesReceived, BytesSent     uint64
+	PublishReceived, PublishSent uint64
+	PayloadReceived, PayloadSent uint64
+	Connects, Disconnects        uint64
+	ClientsConnected, Sessions   uint64
+	Subscriptions, Retained      uint64
+	SharedGroups, Filters        uint64
+	MessagesHeld                 int64 // messages alive in memory, retained ones aside
+	FramesHeld                   int64
+	Panics, Writes               uint64
+	Dropped                      map[string]uint64 // messages, by reason
+	ClosedByBroker               map[string]uint64 // connections, by reason code
+	AcceptShed                   uint64            // connections not taken for want of descriptors
+	Goroutines                   int
+}
+
+// Stats sums the counters of all loops.
+func (b *Broker) Stats() Stats {
+	s := Stats{Dropped: map[string]uint64{}, ClosedByBroker: map[string]uint64{}}
+	for _, l := range b.loops {
+		c := &l.count
+		s.PacketsReceived += c.packetsIn.v.Load()
+		s.PacketsSent += c.packetsOut.v.Load()
+		s.BytesReceived += c.bytesIn.v.Load()
+		s.BytesSent += c.bytesOut.v.Load()
+		s.PublishReceived += c.publishIn.v.Load()
+		s.PublishSent += c.publishOut.v.Load()
+		s.PayloadReceived += c.payloadIn.v.Load()
+		s.PayloadSent += c.payloadOut.v.Load()
+		s.Connects += c.connects.v.Load()
+		s.Disconnects += c.disconnects.v.Load()
+		s.ClientsConnected += c.online.v.Load()
+		s.Sessions += c.sessions.v.Load()
+		s.Panics += c.panics.v.Load()
+		s.Writes += c.writes.v.Load()
+		for d := range drops {
+			if n := c.dropped[d].v.Load(); n > 0 {
+				s.Dropped[d.String()] += n
+			}
+		}
+		for r := range c.closed {
+			if n := c.closed[r].v.Load(); n > 0 {
+				s.ClosedByBroker[mqtt.Reason(r).String()] += n
+			}
+		}
+	}
+	for _, a := range b.acceptors {
+		s.AcceptShed += uint64(a.Shed())
+	}
+	for _, l := range b.listeners {
+		s.AcceptShed += l.shed.Load()
+	}
+	s.Subscriptions = uint64(max(b.subscriptions.Load(), 0))
+	s.Filters = uint64(b.index.Filters())
+	s.SharedGroups = uint64(b.groups.Len())
+	s.Retained = uint64(b.retained.Len())
+	return s
+}

@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"bytes"
+	"time"
+	"unicode/utf8"
+
+	"github.com/penstock-mqtt/penstock/codec/flow"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+var sysPrefix = []byte("$SYS/")
+
+// publish is a client's PUBLISH. Its steps stand here in their one order:
+// alias, limits, topic, mountpoint, hooks, authorize, store and route.
+func (l *loop) publish(c *conn, flags byte, body []byte) {
+	p := &l.in.publish
+	if err := p.Decode(c.peer(), flags, body); err != nil {
+		c.fail(err)
+		return
+	}
+	l.count.publishIn.add(1)
+	l.count.payloadIn.add(uint64(len(p.Payload)))
+
+	if err := l.resolveAlias(c, p); err != nil {
+		c.fail(err)
+		return
+	}
+	if err := l.checkLimits(p); err != nil {
+		c.fail(err)
+		return
+	}
+	reason := l.checkTopic(p)
+	l.mountTopic(c, p)
+	if h := l.b.parts.Hooks; h != nil && h.Published != nil && reason == mqtt.Success {
+		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
+	}
+	if reason == mqtt.Success && !l.mayPublish(c.ident, p.Topic[len(c.sess.mount):], p.QoS, p.Retain) {
+		reason = mqtt.NotAuthorized
+	}
+	if reason != mqtt.Success {
+		l.deny(c, p, reason)
+		return
+	}
+	l.storeAndRoute(c, p)
+}
+
+// checkLimits refuses what the CONNACK said is not available.
+func (l *loop) checkLimits(p *mqtt.Publish) error {
+	switch {
+	case int(p.QoS) > l.live.Limits.MaximumQoS: // [MQTT-3.2.2-11]
+		return &mqtt.Error{Reason: mqtt.QoSNotSupported, Rule: "MQTT-3.2.2-11", Detail: "QoS above the Maximum QoS"}
+	case p.Retain && !l.live.Retain.Available: // [MQTT-3.2.2-14]
+		return &mqtt.Error{Reason: mqtt.RetainNotSupported, Rule: "MQTT-3.2.2-14", Detail: "retained messages are not available"}
+	case l.live.Limits.ValidatePayloadFormat && p.Props.Has(mqtt.PropPayloadFormat) && p.Props.PayloadFormat == 1 && !utf8.Valid(p.Payload):
+		return mqtt.PayloadFormatInvalid
+	}
+	return nil
+}
+
+// checkTopic refuses names that nobody may publish to. That is no violation: the client is told and goes on.
+func (l *loop) checkTopic(p *mqtt.Publish) mqtt.Reason {
+	switch {
+	case len(p.Topic) > 64 && trie.Levels(p.Topic) > l.live.Limits.MaxTopicLevels:
+		return mqtt.TopicNameInvalid
+	case p.Topic[0] == '$' && bytes.HasPrefix(p.Topic, sysPrefix): // the broker's own
+		return mqtt.NotAuthorized
+	}
+	return mqtt.Success
+}
+
+// mountTopic puts the listener's prefix before the topic.
+func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
+	if c.sess.mount == "" {
+		return
+	}
+	l.topic = append(append(l.topic[:0], c.sess.mount...), p.Topic...)
+	p.Topic = l.topic
+}
+
+// deny answers a PUBLISH that is not taken over. 3.x has no code for it: it is acknowledged and dropped.
+// [MQTT-3.3.5-2]
+func (l *loop) deny(c *conn, p *mqtt.Publish, reason mqtt.Reason) {
+	l.dropped(DropUnauthorized)
+	code := reason
+	if c.version != mqtt.V5 {
+		code = mqtt.Success
+	}
+	switch p.QoS {
+	case 1:
+		l.answer(c, outItem{typ: mqtt.PUBACK, id: p.ID, code: code}, false)
+	case 2:
+		if code == mqtt.Success && c.sess.Recv.Publish(p.ID, 2) == flow.Exceeded {
+			c.disconnect(mqtt.ReceiveMaximumExceeded)
+			return
+		}
+		l.answer(c, outItem{typ: mqtt.PUBREC, id: p.ID, code: code}, false) // [MQTT-4.3.3-9]
+	}
+}
+
+// storeAndRoute takes the message over: the QoS machine first, then store, retain and route in one place.
+func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
+	if p.QoS > 0 {
+		switch c.sess.Recv.Publish(p.ID, p.QoS) {
+		case flow.Exceeded: // [MQTT-3.3.4-7]
+			c.disconnect(mqtt.ReceiveMaximumExceeded)
+			return
+		case flow.Duplicate: // [MQTT-4.3.3-10] [MQTT-4.3.3-2]
+			l.answerRepeat(c, outItem{typ: mqtt.PUBREC, id: p.ID})
+			return
+		case flow.InUse:
+			l.inUse(c, p)
+			return
+		}
+	}
+	plan := l.router.Plan(p.Topic)
+	code := mqtt.Success
+	if plan.Empty() {
+		code = mqtt.NoMatchingSubscribers
+	}
+	need := false
+	if !plan.Empty() || p.Retain {
+		m := l.pool.NewMessage(p)
+		m.From, m.FromGen = c.sess.Slot, c.sess.Gen
+		if p.Props.Has(mqtt.PropMessageExpiry) {
+			m.Expires = l.now + max(time.Duration(p.Props.MessageExpiry)*time.Second, 1)
+		}
+		if p.Retain {
+			need = l.retain(m)
+		}
+		if p.QoS == 2 && l.storeIncoming(c.sess, p.ID) {
+			need = true
+		}
+		if l.route(m, plan, origin{session: c.sess, late: len(c.held) > 0, need: need}) {
+			need = true
+		}
+		l.pool.Release(m, 1)
+	} else if p.QoS == 2 {
+		need = l.storeIncoming(c.sess, p.ID)
+	}
+	switch p.QoS { // [MQTT-3.3.4-1]
+	case 1: // [MQTT-4.3.2-4]
+		l.answer(c, outItem{typ: mqtt.PUBACK, id: p.ID, code: code}, need)
+	case 2: // [MQTT-4.3.3-8]
+		l.answer(c, outItem{typ: mqtt.PUBREC, id: p.ID, code: code}, need)
+	}
+}
+
+// inUse answers a PUBLISH whose packet identifier belongs to another open exchange.
+func (l *loop) inUse(c *conn, p *mqtt.Publish) {
+	if c.version != mqtt.V5 {
+		c.fail(&mqtt.Error{Reason: mqtt.PacketIdentifierInUse, Rule: "MQTT-2.3.1-2", Detail: "packet identifier of another open exchange"})
+		return
+	}
+	typ := mqtt.PUBACK
+	if p.QoS == 2 {
+		typ = mqtt.PUBREC
+	}
+	l.push(c, outItem{typ: typ, id: p.ID, code: mqtt.PacketIdentifierInUse})
+}
+
+// origin is where a message comes from.
+type origin struct {
+	session *sess // the publisher; nil for the broker's own messages
+	late    bool  // an acknowledgement of the publisher is held: QoS 2 messages must not overtake each other
+	need    bool  // something about this message is in the present batch already
+}
+
+// route sends a message to everybody in the plan, and records it for the sessions that outlive their connection.
+// It tells whether anything was stored. The caller keeps its reference.
+func (l *loop) route(m *fanout.Message, plan *fanout.Plan, from origin) (stored bool) {
+	picks := l.choose(m, plan, from)
+	var seqs [][]uint64
+	if m.QoS > 0 {
+		seqs = l.number(plan)
+		stored = l.storeMessage(m, plan, seqs, picks)
+	}
+	if m.QoS == 2 && (stored || from.need || from.late) && l.stores() {
+		// Delivered after the commit: a crash and a resend must not deliver it twice. When nothing is in the
+		// present batch it waits for what is held before it.
+		l.holdBack(m, plan, seqs, picks)
+		return stored
+	}
+	l.send2(m, plan, seqs, picks)
+	return stored
+}
+
+// pick is the member that a shared group's strategy chose.
+type pick struct {
+	group  *fanout.Group
+	target fanout.Target
+	seq    uint64
+}
+
+func (l *loop) choose(m *fanout.Message, plan *fanout.Plan, from origin) []pick {
+	if len(plan.Groups) == 0 {
+		return nil
+	}
+	picks := make([]pick, 0, len(plan.Groups))
+	for _, g := range plan.Groups {
+		t, ok := g.Choose(l.b.slots, l.choice(m, from.session))
+		if !ok {
+			l.dropped(DropNoMember)
+			continue
+		}
+		k := pick{group: g, target: t}
+		if min(m.QoS, t.QoS) > 0 {
+			k.seq = l.b.slots.NextSeq(t.Slot)
+		}
+		picks = append(picks, k)
+	}
+	return picks
+}
+
+// number takes a sequence number for each receiver above QoS 0, in the receiver's own count.
+func (l *loop) number(plan *fanout.Plan) [][]uint64 {
+	if plan.ByLoop == nil {
+		return nil
+	}
+	seqs := l.seqLists[:0]
+	for _, targets := range plan.ByLoop {
+		var list []uint64
+		if len(targets) > 0 {
+			list = l.takeSeqs(len(targets))
+			for i, t := range targets {
+				list[i] = 0
+				if t.QoS > 0 {
+					list[i] = l.b.slots.NextSeq(t.Slot)
+				}
+			}
+		}
+		seqs = append(seqs, list)
+	}
+	l.seqLists = seqs
+	return seqs
+}
+
+// send2 hands a routed message to its receivers: here at once, elsewhere by one item a loop.
+func (l *loop) send2(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, picks []pick) {
+	for i, targets := range plan.ByLoop {
+		if len(targets) == 0 {
+			continue
+		}
+		it := fanout.Item{Msg: m, Plan: plan, Targets: targets}
+		if seqs != nil {
+			it.Seqs = seqs[i]
+		}
+		if uint32(i) == l.id {
+			l.deliverItem(&it)
+			l.giveSeqs(it.Seqs)
+			continue
+		}
+		m.Hold(1)
+		l.tell(uint32(i), it)
+	}
+	for _, k := range picks {
+		l.toOne(m, k)
+	}
+}
+
+// toOne sends a message to one session, wherever it is.
+func (l *loop) toOne(m *fanout.Message, k pick) {
+	owner := l.b.slots.Owner(k.target.Slot)
+	if owner == l.id {
+		l.deliverShared(m, k)
+		return
+	}
+	m.Hold(1)
+	l.tell(owner, fanout.Item{Kind: itemShared, Msg: m, Arg: k})
+}
+
+// takeSeqs lends a list of sequence numbers; whoever consumed it gives it to its own loop.
+func (l *loop) takeSeqs(n int) []uint64 {
+	if k := len(l.freeSeq); k > 0 && cap(l.freeSeq[k-1]) >= n {
+		s := l.freeSeq[k-1]
+		l.freeSeq = l.freeSeq[:k-1]
+		return s[:n]
+	}
+	return make([]uint64, n, max(n, 8))
+}
+
+func (l *loop) giveSeqs(s []uint64) {
+	if s != nil && len(l.freeSeq) < 256 && cap(s) <= 4096 {
+		l.freeSeq = append(l.freeSeq, s)
+	}
+}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+// A retained message's value in the tree: QoS | expires (8 bytes, monotonic, 0 = never) | property length | properties
+// | payload.
+const retainedHeader = 1 + 8
+
+// retain stores or deletes the topic's retained message. It tells whether something was stored.
+// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+func (l *loop) retain(m *fanout.Message) (stored bool) {
+	if len(m.Payload()) == 0 {
+		if l.b.retained.Delete(m.Topic()) {
+			return l.storeRetainedGone(m.Topic())
+		}
+		return false
+	}
+	if limit := l.live.Retain.MaxMessages; limit > 0 && l.b.retained.Len() >= limit {
+		if _, had := l.b.retained.Get(m.Topic(), nil); !had {
+			l.dropped(DropRetainFull)
+			return false
+		}
+	}
+	v := append(l.value[:0], m.QoS)
+	v = binary.BigEndian.AppendUint64(v, uint64(m.Expires))
+	v = mqtt.AppendVarint(v, len(m.Props()))
+	v = append(append(v, m.Props()...), m.Payload()...)
+	l.b.retained.Set(m.Topic(), v)
+	l.value = v[:0]
+	return l.storeRetained(m)
+}
+
+// retainedMessage makes a message of a value in the tree.
+func (l *loop) retainedMessage(topic, v []byte) (m *fanout.Message, expired bool) {
+	qos, expires := v[0], time.Duration(binary.BigEndian.Uint64(v[1:]))
+	if expires != 0 && l.now >= expires {
+		return nil, true
+	}
+	v = v[retainedHeader:]
+	props, n := binary.Uvarint(v)
+	v = v[n:]
+	m = l.pool.NewMessageParts(topic, v[:props], v[props:], qos, true)
+	m.Expires = expires
+	return m, false
+}
+
+// replay is what a connection is still owed of retained messages.
+type replay struct {
+	refs []trie.RetainedRef
+	subs []replayed // the subscription of each run of refs
+}
+
+// replayed is a subscription whose retained messages are sent.
+type replayed struct {
+	filter []byte
+	qos    uint8
+	id     uint32
+	n      int // refs left of it
+}
+
+// wantsRetained tells whether a subscription asks for the retained messages, and keeps what is needed to send them.
+// [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+func (c *conn) wantsRetained(f mqtt.Subscription, id uint32, granted mqtt.Reason, fresh bool) (replayed, bool) {
+	if _, _, shared, _ := trie.SplitShared(f.Filter); shared {
+		return replayed{}, false
+	}
+	if h := f.RetainHandling(); h == 2 || h == 1 && !fresh {
+		return replayed{}, false
+	}
+	return replayed{filter: c.sess.mounted(f.Filter), qos: byte(granted), id: id}, true
+}
+
+// replayRetained begins to send the retained messages that a subscription matches. [MQTT-3.3.1-6]
+func (l *loop) replayRetained(c *conn, r replayed) {
+	if c.state != connected {
+		return
+	}
+	p := c.replay
+	if p == nil {
+		p = &replay{}
+	}
+	before := len(p.refs)
+	p.refs = l.b.retained.Collect(r.filter, p.refs)
+	if r.n = len(p.refs) - before; r.n == 0 {
+		return
+	}
+	r.filter = nil
+	p.subs = append(p.subs, r)
+	c.replay = p
+	l.replayMore(c)
+}
+
+// replayMore sends retained messages as far as the socket allows. What is loaded later is the newest value, so that
+// nobody gets an older message after a newer one.
+func (l *loop) replayMore(c *conn) {
+	p := c.replay
+	if p == nil {
+		return
+	}
+	n := 0
+	for n < len(p.refs) && c.replayRoom() {
+		r := &p.subs[0]
+		l.replayOne(c, p.refs[n], r)
+		n++
+		if r.n--; r.n == 0 {
+			p.subs = p.subs[1:]
+		}
+	}
+	if p.refs = p.refs[n:]; len(p.refs) == 0 {
+		c.replay = nil
+	}
+}
+
+// replayRoom keeps the replay from filling the session's queue or running past a slow reader.
+func (c *conn) replayRoom() bool {
+	return c.state == connected && c.outBytes <= replayBytes && c.sess.Queue.Len() < replayQueue
+}
+
+const (
+	replayBytes = 256 << 10
+	replayQueue = 64
+)
+
+func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
+	var ok bool
+	var topic, value []byte
+	topic, value, ok = l.b.retained.Load(ref, l.topic[:0], l.value[:0])
+	if !ok {
+		return
+	}
+	l.topic, l.value = topic[:0], value[:0]
+	m, expired := l.retainedMessage(topic, value)
+	if expired {
+		return
+	}
+	s := c.sess
+	d := session.Delivery{Msg: m, QoS: min(m.QoS, r.qos), Retain: true, ID: r.id} // [MQTT-3.3.1-8]
+	if d.QoS > 0 {
+		d.Seq = l.b.slots.NextSeq(s.Slot)
+		d.Stored = l.storeReplayed(s, &d)
+	}
+	l.deliver(s, d)
+	l.forms.Done(&l.pool)
+	l.pool.Release(m, 1)
+}
+
+// sweep drops retained messages whose expiry has run out, a few a tick, without anybody asking for them.
+func (l *loop) sweep() {
+	if l.id != 0 || l.tick < l.nextSweep {
+		return
+	}
+	l.sweepCursor = l.b.retained.Scan(l.sweepCursor, sweepBatch, func(_, v []byte) bool {
+		expires := time.Duration(binary.BigEndian.Uint64(v[1:]))
+		return expires != 0 && l.now >= expires
+	})
+	if l.sweepCursor == 0 {
+		l.nextSweep = l.tick + ticks(sweepPause)
+	}
+}
+
+const (
+	sweepBatch = 1000
+	sweepPause = 10 * time.Second
+)

@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/fanout"
+)
+
+// A session moves between loops like this. A CONNECT on loop B claims the client identifier; the directory names the
+// home before, A, and B is the home from now on. B tells A to detach. A closes the old connection and, if the session
+// lives on, makes B its owner and sends a fence to every loop; what other loops told A under the old owner arrives
+// before their answers, so when all have answered, and the store has committed what A stored, A hands the session to
+// B. Items that reach B meanwhile wait in pending and follow. Claims that come while B waits queue behind its own.
+
+// pending is a session on its way to this loop, and what waits for it.
+type pending struct {
+	clientID string
+	claims   []claim
+	items    []waiting
+}
+
+// claim is somebody who wants the session next: a connection here, or another loop.
+type claim struct {
+	c   *conn // still wants it while its state is attaching
+	out *detach
+}
+
+// waiting is a message for a session on its way. It holds a reference.
+type waiting struct {
+	msg    *fanout.Message
+	plan   *fanout.Plan
+	group  *fanout.Group // the shared subscription that chose it
+	target fanout.Target
+	seq    uint64
+}
+
+// detach asks the home of a session to give it up.
+type detach struct {
+	to    uint32 // the loop that asks
+	clean bool   // the session is to be thrown away
+}
+
+// fence is a loop's round of questions to all others. One round covers all sessions that were detached before it.
+type fence struct {
+	answers int // still to come
+	moving  []moving
+	next    []moving // detached during the round: they need the next one
+}
+
+// moving is a session that is to be handed over.
+type moving struct {
+	s     *sess
+	to    uint32
+	batch uint64 // what is stored up to here has to be committed first
+}
+
+// claim gets the session for a connection: made anew, taken over here, or fetched from another loop.
+func (l *loop) claim(c *conn) {
+	o := c.opening
+	slot, prev, fresh := l.b.directory.claim(o.clientID, l.id)
+	if fresh {
+		l.begin(c, slot, false)
+		return
+	}
+	p := l.pending[slot]
+	if prev == l.id && p == nil {
+		l.takeOver(c, slot)
+		return
+	}
+	c.state = attaching
+	if p == nil {
+		p = &pending{clientID: o.clientID}
+		l.pending[slot] = p
+	}
+	p.claims = append(p.claims, claim{c: c})
+	if prev != l.id {
+		l.tell(prev, fanout.Item{Kind: itemDetach, Slot: slot, Arg: detach{to: l.id, clean: o.cleanStart}})
+	}
+}
+
+// takeOver continues or replaces a session that this loop has.
+func (l *loop) takeOver(c *conn, slot uint32) {
+	s := l.session(slot)
+	had := s != nil
+	if had {
+		s = l.evict(s, c.opening.cleanStart)
+	}
+	if s == nil {
+		l.begin(c, slot, had)
+		return
+	}
+	l.connectTo(c, s, true, false)
+}
+
+// evict takes a session from its connection because the client came back elsewhere. nil: the session ended.
+// [MQTT-3.1.4-3] [MQTT-3.1.4-2]
+func (l *loop) evict(s *sess, clean bool) *sess {
+	ends := clean || s.Expiry == 0
+	if c := s.conn; c != nil {
+		c.flags |= takenOver
+		if !ends && s.Will != nil && s.Will.Delay > 0 { // not sent: the client is back [MQTT-3.1.3-9]
+			c.flags |= willCleared
+		}
+		c.disconnect(mqtt.SessionTakenOver)
+	}
+	if l.session(s.Slot) != s { // it ended with its connection
+		return nil
+	}
+	if ends {
+		l.endSession(s, false)
+		return nil
+	}
+	l.clearSessionTimer(s)
+	s.Will = nil // [MQTT-3.1.2-8] [MQTT-3.1.3-9]
+	return s
+}
+
+// detach is another loop's claim on a session whose home this loop was.
+func (l *loop) detach(slot uint32, d detach) {
+	if p := l.pending[slot]; p != nil {
+		p.claims = append(p.claims, claim{out: &d})
+		return
+	}
+	s := l.session(slot)
+	if s != nil {
+		s = l.evict(s, d.clean)
+	}
+	l.giveUp(slot, s, d)
+}
+
+// giveUp sends a session to the loop that claimed it; s is nil when there is none any more.
+func (l *loop) giveUp(slot uint32, s *sess, d detach) {
+	l.b.slots.Move(slot, d.to)
+	if s == nil {
+		l.tell(d.to, fanout.Item{Kind: itemAttach, Slot: slot})
+		return
+	}
+	m := moving{s: s, to: d.to}
+	if l.fence.answers > 0 {
+		l.fence.next = append(l.fence.next, m)
+		return
+	}
+	l.fence.moving = append(l.fence.moving, m)
+	l.raiseFence()
+}
+
+func (l *loop) raiseFence() {
+	for _, o := range l.b.loops {
+		if o != l {
+			l.tell(o.id, fanout.Item{Kind: itemFence, Slot: l.id})
+			l.fence.answers++
+		}
+	}
+}
+
+// fenced is one loop's answer. After the last one everything that was told to this loop under the old owner is here.
+func (l *loop) fenced() {
+	if l.fence.answers--; l.fence.answers > 0 {
+		return
+	}
+	for i := range l.fence.moving {
+		l.fence.moving[i].batch = l.hold.lastBatch()
+	}
+	l.hold.moving = append(l.hold.moving, l.fence.moving...)
+	l.fence.moving, l.fence.next = l.fence.next, nil
+	l.handOver()
+	if len(l.fence.moving) > 0 {
+		l.raiseFence()
+	}
+}
+
+// handOver sends the sessions whose fence fell and whose records are committed.
+func (l *loop) handOver() {
+	for len(l.hold.moving) > 0 && l.hold.settled(l.hold.moving[0].batch) {
+		m := l.hold.moving[0]
+		l.hold.moving = l.hold.moving[1:]
+		l.setSession(m.s.Slot, nil)
+		l.count.sessions.sub(1)
+		l.tell(m.to, fanout.Item{Kind: itemAttach, Slot: m.s.Slot, Arg: m.s})
+	}
+}
+
+// attach is a session that arrived, or the news that there is none.
+func (l *loop) attach(slot uint32, s *sess) {
+	p := l.pending[slot]
+	delete(l.pending, slot)
+	if s != nil {
+		l.setSession(slot, s)
+		l.count.sessions.add(1)
+	}
+	l.serve(slot, p)
+}
+
+// serve gives the session to those who asked for it while it was on its way here, in their order.
+func (l *loop) serve(slot uint32, p *pending) {
+	items := p.items
+	for i, k := range p.claims {
+		if k.out != nil {
+			l.deliverWaiting(items)
+			s := l.session(slot)
+			if s != nil {
+				s = l.evict(s, k.out.clean)
+			}
+			l.giveUp(slot, s, *k.out)
+			if rest := p.claims[i+1:]; len(rest) > 0 { // these have asked the next home
+				l.pending[slot] = &pending{clientID: p.clientID, claims: rest}
+			}
+			return
+		}
+		if k.c.state != attaching {
+			continue // it is gone again
+		}
+		l.takeOver(k.c, slot)
+		l.deliverWaiting(items)
+		items = nil
+		if k.c.state == connected {
+			k.c.resume()
+		}
+	}
+	if s := l.session(slot); s == nil {
+		l.retireSlot(p.clientID, slot)
+	} else if s.conn == nil {
+		l.deliverWaiting(items)
+		l.leaveOffline(s)
+	}
+	l.drop(items)
+}
