@@ -12,6 +12,10 @@ func v5Cases() []Case {
 		v5Connack,
 		v5Limits,
 		v5Publish,
+		v5PublishProps,
+		v5Retain,
+		v5Expiry,
+		v5Alias,
 		v5Flow,
 	)
 }
