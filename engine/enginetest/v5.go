@@ -16,6 +16,10 @@ func v5Cases() []Case {
 		v5Retain,
 		v5Expiry,
 		v5Alias,
+		v5Ack,
+		v5Subscribe,
+		v5Unsubscribe,
+		v5Disconnect,
 		v5Flow,
 	)
 }
