@@ -87,8 +87,11 @@ func (c *Client) acknowledge(m *Message) {
 	if m.QoS == 2 {
 		t = mqtt.PUBREC
 	}
-	if r < 0x80 || c.version < mqtt.V5 {
+	switch {
+	case r < 0x80 || c.version < mqtt.V5:
 		r = mqtt.Success
+	case !r.LegalIn(t, false): // [MQTT-3.4.2-1] [MQTT-3.5.2-1]
+		r = mqtt.UnspecifiedError
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

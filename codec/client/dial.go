@@ -163,6 +163,7 @@ func (c *Client) meet(present bool) error {
 func (c *Client) reject(err error) error {
 	if c.version == mqtt.V5 {
 		d := mqtt.Disconnect{Reason: farewell(err)}
+		c.conn.SetWriteDeadline(time.Now().Add(linger))
 		c.write(d.AppendTo(nil, c.version, 0))
 	}
 	return err

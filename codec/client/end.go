@@ -50,6 +50,9 @@ func (c *Client) DisconnectWith(ctx context.Context, d *mqtt.Disconnect) error {
 
 // part appends the DISCONNECT and lets nothing follow it.
 func (c *Client) part(d *mqtt.Disconnect) error {
+	if c.version == mqtt.V5 && !d.Reason.LegalIn(mqtt.DISCONNECT, false) { // [MQTT-3.14.2-1]
+		return badMessage("a client's DISCONNECT does not say %q", d.Reason)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.Props.Has(mqtt.PropSessionExpiry) && c.version == mqtt.V5 {

@@ -59,10 +59,7 @@ func farewell(err error) mqtt.Reason {
 	if !errors.As(err, &r) {
 		return mqtt.UnspecifiedError
 	}
-	switch {
-	case r >= mqtt.UnspecifiedError && r <= mqtt.ImplementationSpecificError,
-		r == mqtt.TopicNameInvalid,
-		r >= mqtt.ReceiveMaximumExceeded && r <= mqtt.PayloadFormatInvalid:
+	if r >= 0x80 && r.LegalIn(mqtt.DISCONNECT, false) {
 		return r
 	}
 	return mqtt.ProtocolError
