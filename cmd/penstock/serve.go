@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/penstock-mqtt/penstock/cmd/penstock/internal/config"
+	"github.com/penstock-mqtt/penstock/engine"
+)
+
+// serveCmd runs the broker. What it does not say stands in the file, and what the file does not say in the defaults.
+type serveCmd struct {
+	Config   string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
+	Listen   []string `sep:"none" placeholder:"URL" help:"Listen here, instead of where the configuration says; repeatable. The section's keys may follow as a query: tcp://127.0.0.1:1883?versions=4,5"`
+	Data     string   `placeholder:"DIR" help:"Directory in which state outlives the process."`
+	Loops    *int     `placeholder:"N" help:"Event loops; 0 goes by the cores."`
+	LogLevel string   `placeholder:"LEVEL" help:"debug, info, warn or error."`
+	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Set any key of the configuration, as in limits.maximum_qos=1 or listeners.0.max_connections=100; repeatable."`
+}
+
+func (s *serveCmd) source() config.Source {
+	return config.Source{File: s.Config, Listen: s.Listen, Data: s.Data, Loops: s.Loops, LogLevel: s.LogLevel, Set: s.Set}
+}
+
+// Run starts the broker and stays with it until a signal ends it.
+func (s *serveCmd) Run(out io.Writer) error {
+	cfg, err := s.source().Load()
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	log := newLog(os.Stderr, cfg.Log)
+	broker, err := engine.New(cfg, engine.Parts{Logger: log.Logger, Version: "penstock version " + version})
+	if err != nil {
+		return err
+	}
+	if err := broker.Start(); err != nil {
+		return err
+	}
+	announce(out, cfg, broker.Addrs())
+	return (&server{broker: broker, load: s.source().Load, log: log}).attend(signals)
+}
+
+// announce says where the broker serves, one line a listener, and what it does not keep.
+func announce(out io.Writer, cfg engine.Config, listeners []engine.ListenerAddr) {
+	if cfg.Store.Path == "" {
+		fmt.Fprintln(out, "penstock: state is kept in memory and ends with the process")
+	}
+	for _, l := range listeners {
+		fmt.Fprintf(out, "penstock: listening on %s\n", l.URL)
+	}
+}
+
+// logger is the program's logger with the level that a reload may change.
+type logger struct {
+	*slog.Logger
+	level *slog.LevelVar
+}
+
+func newLog(w io.Writer, c engine.Log) logger {
+	l := logger{level: new(slog.LevelVar)}
+	l.setLevel(c.Level)
+	options := &slog.HandlerOptions{Level: l.level}
+	var h slog.Handler = slog.NewTextHandler(w, options)
+	if c.Format == engine.LogJSON {
+		h = slog.NewJSONHandler(w, options)
+	}
+	l.Logger = slog.New(h)
+	return l
+}
+
+// setLevel takes a validated level: slog knows them by the same names.
+func (l logger) setLevel(level engine.LogLevel) {
+	var v slog.Level
+	if err := v.UnmarshalText([]byte(level)); err == nil {
+		l.level.Set(v)
+	}
+}
