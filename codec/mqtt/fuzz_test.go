@@ -12,7 +12,7 @@ func goldens() (all []golden) {
 		all = append(all, list...)
 	}
 	return append(all,
-		golden{"PUBACK", client5, &Ack{Type: PUBACK, ID: 1}, pack(0x40, 6, 0, 1, 0x87, 2, 0x1F, 0)},
+		golden{"PUBACK", client5, &Ack{Type: PUBACK, ID: 1, Reason: NotAuthorized, Props: with(Properties{}, PropReasonString)}, pack(0x40, 7, 0, 1, 0x87, 3, 0x1F, "")},
 		golden{"PUBREL", client31, &Ack{Type: PUBREL, ID: 1}, pack(0x62, 2, 0, 1)})
 }
 

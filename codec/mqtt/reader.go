@@ -29,6 +29,17 @@ func (r *Reader) Next(in []byte, max int) (h Header, body, rest []byte, err erro
 	if r.buf != nil {
 		return r.resume(in, max)
 	}
+	// Nearly all packets: whole, and less than 128 bytes behind the header.
+	if len(in) >= 2 && in[0] >= 0x10 && in[1] < 0x80 {
+		if total := 2 + int(in[1]); total <= len(in) && (max <= 0 || total <= max) {
+			return Header{Type(in[0] >> 4), in[0] & 15, total - 2, 2}, in[2:total:total], in[total:], nil
+		}
+	}
+	return r.first(in, max)
+}
+
+// first is Next when nothing is unread from before.
+func (r *Reader) first(in []byte, max int) (h Header, body, rest []byte, err error) {
 	h, ok, err := ReadHeader(in)
 	if err != nil {
 		return h, nil, nil, err
