@@ -1,49 +1,139 @@
 package trie
 
-// Cache is one loop's memory of what a topic led to. It belongs to one goroutine. V is the caller's.
+import (
+	"math/bits"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Cache is one loop's memory of what topics led to. It belongs to one goroutine and has no lock. V is the
+// caller's, usually the lists of receivers.
+//
+// An entry holds as long as no filter that matches its topic was subscribed to, changed or unsubscribed. Such a
+// filter is either the topic itself or has a literal prefix that is one of the topic's; so an entry records the
+// generations of those, which every change bumps after it was made. They are recorded before the caller
+// matches: a change that the match may have missed is one that makes the entry stale. A counter is shared by
+// many prefixes, and prefixes are told apart only for their first levels: both cost misses, never freshness.
 type Cache[V any] struct {
-	x                   *Index
-	entries             map[string]*cached[V]
-	hits, reval, misses uint64
+	index *Index
+	table []cached[V] // two to each hash
+	mask  uint64
+	clock uint32
+	long  V // for topics that are not kept
+
+	hits, revalidated, misses uint64
 }
 
 type cached[V any] struct {
-	gen uint64
-	v   V
+	hash   uint64
+	all    uint64 // Index.all when the generations were known to be unchanged
+	topic  []byte
+	clock  uint32 // when it was used last
+	n      uint8  // generations recorded; 0: the entry is free
+	at     [recorded]uint16
+	counts [recorded]uint32
+	v      V
 }
 
-// NewCache returns a cache of about so many topics in front of x.
+const (
+	recorded  = prefixLevels + 2 // the literal prefixes, the empty one included, and the topic itself
+	longTopic = 1024             // a longer topic is not kept, or a client's topics could pin 64 KB each
+)
+
+// NewCache returns a cache of at least so many topics in front of x.
 func NewCache[V any](x *Index, entries int) *Cache[V] {
-	return &Cache[V]{x: x, entries: map[string]*cached[V]{}}
+	n := 2 << bits.Len(uint(max(entries, 2)-1)/2)
+	return &Cache[V]{index: x, table: make([]cached[V], n), mask: uint64(n - 2)}
 }
 
-// Lookup returns what the caller left for topic. Not a hit: the caller matches and fills *v at once; *v is an
-// older value for reuse.
+// Lookup returns what the caller left for topic. If it is not a hit, the caller matches and fills *v at once:
+// *v is then what was left for some topic before, to be cleaned up and reused. v is valid until the next Lookup.
 func (c *Cache[V]) Lookup(topic []byte) (v *V, hit bool) {
-	c.x.mu.RLock()
-	gen := c.x.gen
-	c.x.mu.RUnlock()
-	e := c.entries[string(topic)]
-	if e != nil && e.gen == gen {
-		c.hits++
-		return &e.v, true
+	hash := xxhash.Sum64(topic)
+	at := hash << 1 & c.mask
+	pair := c.table[at : at+2 : at+2]
+	c.clock++
+	for i := range pair {
+		e := &pair[i]
+		if e.hash != hash || e.n == 0 || string(e.topic) != string(topic) {
+			continue
+		}
+		e.clock = c.clock
+		all := c.index.all.Load()
+		if all == e.all {
+			c.hits++
+			return &e.v, true
+		}
+		if c.fresh(e, all) {
+			c.revalidated++
+			return &e.v, true
+		}
+		c.claim(e, hash, topic)
+		return &e.v, false
 	}
-	if e == nil {
-		e = new(cached[V])
-		c.entries[string(topic)] = e
+	if len(topic) > longTopic {
+		c.misses++
+		return &c.long, false
 	}
-	e.gen = gen
-	c.misses++
+	e := &pair[0]
+	if other := &pair[1]; e.n != 0 && (other.n == 0 || int32(other.clock-e.clock) < 0) {
+		e = other
+	}
+	e.clock = c.clock
+	c.claim(e, hash, topic)
 	return &e.v, false
 }
 
-// Stats counts lookups: served at once, served after a check that no filter of theirs changed, not served.
-func (c *Cache[V]) Stats() (hits, revalidated, misses uint64) { return c.hits, c.reval, c.misses }
-
-// Clear forgets everything; drop sees each value the caller left.
-func (c *Cache[V]) Clear(drop func(*V)) {
-	for k, e := range c.entries {
-		drop(&e.v)
-		delete(c.entries, k)
+// fresh reports whether no generation of e has moved until all was read.
+func (c *Cache[V]) fresh(e *cached[V], all uint64) bool {
+	if all-e.all > 1<<31 { // a counter could have come round
+		return false
 	}
+	for i, at := range e.at[:e.n] {
+		if c.index.gens[at].Load() != e.counts[i] {
+			return false
+		}
+	}
+	e.all = all
+	return true
+}
+
+// claim makes e the entry of topic, as of now.
+func (c *Cache[V]) claim(e *cached[V], hash uint64, topic []byte) {
+	c.misses++
+	e.hash = hash
+	e.topic = append(e.topic[:0], topic...)
+	e.all = c.index.all.Load() // before the generations: what changes from here on will be looked at
+	var prefixes [recorded]uint64
+	e.n = 0
+	for _, sum := range c.index.keys.prefixes(topic, prefixes[:0]) {
+		e.record(c.index, prefixGen(sum))
+	}
+	e.record(c.index, exactGen(hash))
+}
+
+func (e *cached[V]) record(x *Index, gen uint16) {
+	e.at[e.n], e.counts[e.n] = gen, x.gens[gen].Load()
+	e.n++
+}
+
+// Stats counts lookups: served at once, served after a look at the generations, not served.
+func (c *Cache[V]) Stats() (hits, revalidated, misses uint64) {
+	return c.hits, c.revalidated, c.misses
+}
+
+// Clear forgets everything. drop, unless it is nil, sees each value the caller may have left.
+func (c *Cache[V]) Clear(drop func(*V)) {
+	for i := range c.table {
+		e := &c.table[i]
+		if e.topic != nil && drop != nil {
+			drop(&e.v)
+		}
+		*e = cached[V]{}
+	}
+	if drop != nil {
+		drop(&c.long)
+	}
+	var zero V
+	c.long = zero
 }

@@ -1,121 +1,183 @@
 package trie
 
 import (
-	"slices"
+	"bytes"
 	"sync"
+	"sync/atomic"
 )
 
-// Retained holds one value a topic. It may be used from any goroutine.
+// Retained holds one value a topic and says which topics a filter matches, without looking at those it cannot
+// match. It may be used from any goroutine. What it holds is bytes and numbers, no pointers.
+//
+// Topics are spread over shards by their first two levels; a filter with both of them literal is served by one.
 type Retained struct {
+	keys   *keys
+	shards [retainedShards]retainedShard
+}
+
+const retainedShards = 16
+
+type retainedShard struct {
 	mu     sync.RWMutex
-	byName map[string]RetainedRef
-	byRef  []retainedEntry
+	count  int
+	walks  atomic.Int32 // collections on their way that have let go of mu
+	unused []uint32     // nodes to prune when there is no walk
+	tree
+	_ [64]byte
 }
 
-type retainedEntry struct {
-	topic string
-	value []byte
-	live  bool
-}
-
-// RetainedRef names a topic's place. It stays usable: Load tells when the message is gone.
+// RetainedRef names a topic's place; 0 names nothing. It stays usable: Load tells when the message is gone, and
+// returns a later one on the same topic if that took the place before it was cleared away.
 type RetainedRef uint64
 
+// A reference is, from the low bits, the node (32), its generation (28) and the shard (4).
+func retainedRef(shard, node, generation uint32) RetainedRef {
+	return RetainedRef(node) | RetainedRef(generation&(1<<28-1))<<32 | RetainedRef(shard)<<60
+}
+
 // NewRetained returns an empty tree.
-func NewRetained() *Retained { return &Retained{byName: map[string]RetainedRef{}} }
+func NewRetained() *Retained { return newRetained(processKeys) }
+
+func newRetained(k *keys) *Retained {
+	r := &Retained{keys: k}
+	for i := range r.shards {
+		r.shards[i].init(k)
+	}
+	return r
+}
+
+// shardOf returns the shard of topics that begin with these two levels; second is nil for a lone level.
+func (r *Retained) shardOf(first, second []byte) uint32 {
+	sum := r.keys.level(first) * r.keys.place[0]
+	if second != nil {
+		sum += r.keys.level(second) * r.keys.place[1]
+	}
+	return uint32(finish(sum) >> 60)
+}
+
+func (r *Retained) shard(topic []byte) *retainedShard {
+	first, rest, more := bytes.Cut(topic, slash)
+	if !more {
+		return &r.shards[r.shardOf(first, nil)]
+	}
+	second, _, _ := bytes.Cut(rest, slash)
+	return &r.shards[r.shardOf(first, second)]
+}
 
 // Set stores value under topic; replaced says that there was one.
 func (r *Retained) Set(topic, value []byte) (replaced bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ref, known := r.byName[string(topic)]
-	if !known {
-		r.byRef = append(r.byRef, retainedEntry{topic: string(topic)})
-		ref = RetainedRef(len(r.byRef))
-		r.byName[string(topic)] = ref
+	s := r.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidy(tidyStep)
+	i := s.make(topic)
+	n := s.node(i)
+	replaced = n.flags&nodeValue != 0
+	if !replaced {
+		n.flags |= nodeValue
+		n.value = 0
+		s.count++
 	}
-	e := &r.byRef[ref-1]
-	replaced = e.live
-	e.value, e.live = slices.Clone(value), true
+	if !s.heap.fits(ref(n.value), len(value)) {
+		s.heap.free(ref(n.value))
+		n.value = uint32(s.heap.alloc(len(value)))
+	}
+	n.size = uint32(len(value))
+	copy(s.heap.view(ref(n.value), len(value)), value)
 	return replaced
 }
 
 // Delete removes topic's value; false: there was none.
 func (r *Retained) Delete(topic []byte) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ref, known := r.byName[string(topic)]
-	if !known || !r.byRef[ref-1].live {
+	s := r.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidy(tidyStep)
+	i := s.find(topic)
+	if s.node(i).flags&nodeValue == 0 {
 		return false
 	}
-	r.byRef[ref-1].live, r.byRef[ref-1].value = false, nil
+	s.drop(i)
 	return true
 }
 
 // Get appends topic's value to dst.
 func (r *Retained) Get(topic, dst []byte) (value []byte, ok bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	ref, known := r.byName[string(topic)]
-	if !known || !r.byRef[ref-1].live {
+	s := r.shard(topic)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	n := s.node(s.find(topic))
+	if n.flags&nodeValue == 0 {
 		return dst, false
 	}
-	return append(dst, r.byRef[ref-1].value...), true
-}
-
-// Collect appends a reference for each topic that filter matches.
-func (r *Retained) Collect(filter []byte, dst []RetainedRef) []RetainedRef {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for i := range r.byRef {
-		if r.byRef[i].live && Matches(filter, []byte(r.byRef[i].topic)) {
-			dst = append(dst, RetainedRef(i+1))
-		}
-	}
-	return dst
+	return append(dst, s.value(n)...), true
 }
 
 // Load appends the topic and the value that ref names; ok is false when the message was deleted.
 func (r *Retained) Load(ref RetainedRef, topicBuf, valueBuf []byte) (topic, value []byte, ok bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if ref == 0 || int(ref) > len(r.byRef) || !r.byRef[ref-1].live {
+	s := &r.shards[ref>>60]
+	i := uint32(ref)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i >= s.nodes.n {
 		return topicBuf, valueBuf, false
 	}
-	e := &r.byRef[ref-1]
-	return append(topicBuf, e.topic...), append(valueBuf, e.value...), true
-}
-
-// Scan shows at most limit values to visit, from cursor on (0: from the start), and deletes what visit says to
-// drop. next is the cursor to go on with; 0: done.
-func (r *Retained) Scan(cursor uint64, limit int, visit func(topic, value []byte) (drop bool)) (next uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for ; cursor < uint64(len(r.byRef)) && limit > 0; cursor++ {
-		if e := &r.byRef[cursor]; e.live {
-			limit--
-			if visit([]byte(e.topic), e.value) {
-				e.live, e.value = false, nil
-			}
-		}
+	n := s.node(i)
+	if n.flags&nodeValue == 0 || retainedRef(uint32(ref>>60), i, n.generation) != ref {
+		return topicBuf, valueBuf, false
 	}
-	if cursor == uint64(len(r.byRef)) {
-		return 0
-	}
-	return cursor
+	return s.path(i, topicBuf), append(valueBuf, s.value(n)...), true
 }
 
 // Len is the number of values.
 func (r *Retained) Len() (n int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for i := range r.byRef {
-		if r.byRef[i].live {
-			n++
-		}
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.RLock()
+		n += s.count
+		s.mu.RUnlock()
 	}
 	return n
 }
 
 // Bytes is the memory the tree holds.
-func (r *Retained) Bytes() int { return 200 * r.Len() }
+func (r *Retained) Bytes() (n int) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.RLock()
+		n += s.bytes() + cap(s.unused)*4
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+func (s *retainedShard) value(n *node) []byte { return s.heap.view(ref(n.value), int(n.size)) }
+
+// drop takes the value of a node away, and the node with it unless somebody may be walking over it.
+func (s *retainedShard) drop(i uint32) {
+	n := s.node(i)
+	s.heap.free(ref(n.value))
+	n.value, n.size = 0, 0
+	n.flags &^= nodeValue
+	s.count--
+	if s.walks.Load() > 0 {
+		s.unused = append(s.unused, i)
+		return
+	}
+	s.prune(i)
+}
+
+const tidyStep = 16 // what each change clears away of what walks left behind
+
+// tidy prunes what could not be pruned during a walk.
+func (s *retainedShard) tidy(limit int) {
+	for ; len(s.unused) > 0 && limit > 0 && s.walks.Load() == 0; limit-- {
+		last := len(s.unused) - 1
+		i := s.unused[last]
+		s.unused = s.unused[:last]
+		s.prune(i) // by now it may be in use again, or pruned: then this does nothing
+	}
+	if len(s.unused) == 0 {
+		s.unused = nil
+	}
+}

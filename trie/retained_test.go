@@ -1,0 +1,121 @@
+package trie
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// collectTopics loads what Collect names, sorted.
+func collectTopics(t *testing.T, r *Retained, filter string) (topics []string) {
+	t.Helper()
+	for _, ref := range r.Collect([]byte(filter), nil) {
+		topic, _, ok := r.Load(ref, nil, nil)
+		if !ok {
+			t.Fatalf("Collect(%q) named %x, which Load does not know", filter, ref)
+		}
+		topics = append(topics, string(topic))
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+func randomValue(r *rand.Rand) string {
+	n := r.IntN(200)
+	if r.IntN(10) == 0 {
+		n = r.IntN(5000)
+	}
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return string(b)
+}
+
+func driveRetained(t *testing.T, tree *Retained, r *rand.Rand, steps, levels int) {
+	t.Helper()
+	twin := retainedTwin{}
+	refs := map[RetainedRef]string{}
+	for step := range steps {
+		topic := randomTopic(r, levels)
+		if r.IntN(5) < 3 {
+			value := randomValue(r)
+			_, want := twin[topic]
+			if got := tree.Set([]byte(topic), []byte(value)); got != want {
+				t.Fatalf("step %d: Set(%q) = %v, want %v", step, topic, got, want)
+			}
+			twin[topic] = value
+		} else {
+			_, want := twin[topic]
+			if got := tree.Delete([]byte(topic)); got != want {
+				t.Fatalf("step %d: Delete(%q) = %v, want %v", step, topic, got, want)
+			}
+			delete(twin, topic)
+		}
+		topic = randomTopic(r, levels)
+		value, ok := tree.Get([]byte(topic), []byte("x"))
+		if want, wantOK := twin[topic]; ok != wantOK || string(value) != "x"+want {
+			t.Fatalf("step %d: Get(%q) = %q %v, want %q %v", step, topic, value, ok, want, wantOK)
+		}
+		filter := randomFilter(r, levels)
+		if got, want := collectTopics(t, tree, filter), twin.collect(filter); !slices.Equal(got, want) {
+			t.Fatalf("step %d: Collect(%q)\n got %q\nwant %q", step, filter, got, want)
+		}
+		for _, ref := range tree.Collect([]byte(filter), nil) {
+			name, _, _ := tree.Load(ref, nil, nil)
+			refs[ref] = string(name)
+		}
+		if tree.Len() != len(twin) {
+			t.Fatalf("step %d: Len = %d, want %d", step, tree.Len(), len(twin))
+		}
+	}
+	for ref, topic := range refs {
+		name, value, ok := tree.Load(ref, []byte("t"), []byte("v"))
+		if ok && (string(name) != "t"+topic || string(value) != "v"+twin[topic]) {
+			t.Fatalf("Load gave %q %q for a reference to %q, which holds %q", name, value, topic, twin[topic])
+		}
+	}
+	seen := 0
+	for cursor := tree.Scan(0, 3, func(topic, value []byte) bool { seen++; return true }); cursor != 0; {
+		cursor = tree.Scan(cursor, 3, func(topic, value []byte) bool {
+			seen++
+			if want, ok := twin[string(topic)]; !ok || want != string(value) {
+				t.Fatalf("Scan showed %q = %q, want %q", topic, value, want)
+			}
+			return true
+		})
+	}
+	if seen != len(twin) {
+		t.Fatalf("Scan showed %d values of %d", seen, len(twin))
+	}
+	checkRetainedEmpty(t, tree)
+}
+
+func checkRetainedEmpty(t *testing.T, tree *Retained) {
+	t.Helper()
+	for i := range tree.shards {
+		s := &tree.shards[i]
+		if s.count != 0 || s.live != 0 || s.heap.classesInUse() != 0 {
+			t.Errorf("left in shard %d: %d values, %d nodes, %d blocks", i, s.count, s.live, s.heap.classesInUse())
+		}
+	}
+}
+
+func TestRetainedAgreesWithItsTwin(t *testing.T) {
+	for seed := range uint64(6) {
+		for _, c := range []struct {
+			name          string
+			keys          *keys
+			steps, levels int
+		}{
+			{"few levels", processKeys, 1500, 3},
+			{"many levels", processKeys, 500, 40},
+			{"equal hashes", weakKeys(), 1500, 3},
+		} {
+			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
+				driveRetained(t, newRetained(c.keys), newRand(t, seed), c.steps, c.levels)
+			})
+		}
+	}
+}
