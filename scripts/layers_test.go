@@ -52,7 +52,7 @@ var layers = map[string]layer{
 	"engine/internal/session": {imports: "codec/mqtt codec/flow trie fanout"},
 
 	// contracts the core calls
-	"engine/store":           {},
+	"engine/store":           {imports: "codec/mqtt"},
 	"engine/store/storetest": {imports: "engine/store"},
 	"engine/auth":            {imports: "codec/mqtt"},
 	"engine/auth/authtest":   {imports: "engine/auth codec/mqtt"},
@@ -65,7 +65,8 @@ var layers = map[string]layer{
 	},
 
 	// on top of the core
-	"engine/enginetest": {imports: "engine engine/store engine/auth codec/mqtt codec/client"},
+	"engine/enginetest":        {imports: "engine engine/store engine/auth codec/mqtt codec/client"},
+	"engine/enginetest/matrix": {imports: "engine/enginetest"},
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine" + yaml},

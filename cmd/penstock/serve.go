@@ -37,7 +37,7 @@ func (s *serveCmd) Run(out io.Writer) error {
 	defer signal.Stop(signals)
 
 	log := newLog(os.Stderr, cfg.Log)
-	broker, err := engine.New(cfg, engine.Parts{Logger: log.Logger, Version: "penstock version " + version})
+	broker, err := engine.New(cfg, engine.Parts{Logger: log.Logger, Version: version})
 	if err != nil {
 		return err
 	}
