@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,10 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long an acceptor waits after an error, doubling from the first to the second.
+// How long an acceptor rests after an error, doubling from the first to the second, and how many connections it sheds
+// between two rests.
 const (
 	minBackOff = 5 * time.Millisecond
 	maxBackOff = 100 * time.Millisecond
+	shedAtOnce = 64
 )
 
 // Acceptor takes connections from one listener on a goroutine of its own. No error but the listener's end ends it: when
@@ -34,14 +37,13 @@ type Acceptor struct {
 
 // Serve accepts from ln and enrols what admit lets through: on loop l (nil: the least busy) with its Value set. admit
 // runs on the acceptor's goroutine and holds up all further connections of the listener while it does; a connection it
-// refuses is closed for it. An engine that has stopped closes ln.
+// refuses is closed for it. A stopped engine closes ln at once.
 func (e *Engine) Serve(ln net.Listener, admit func(nc net.Conn) (l *Loop, value any, ok bool)) *Acceptor {
 	a := &Acceptor{e: e, ln: ln, admit: admit, quit: make(chan struct{}), done: make(chan struct{})}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
-		_ = ln.Close()
-		close(a.quit)
+		a.once.Do(func() { _ = ln.Close() })
 		close(a.done)
 		return a
 	}
@@ -62,11 +64,7 @@ func (a *Acceptor) Stop() {
 		a.e.mu.Lock()
 		delete(a.e.acceptors, a)
 		a.e.mu.Unlock()
-		select {
-		case <-a.quit:
-		default:
-			close(a.quit)
-		}
+		close(a.quit)
 		_ = a.ln.Close()
 	})
 	<-a.done
@@ -76,33 +74,30 @@ func (a *Acceptor) run() {
 	defer close(a.done)
 	defer func() { _ = a.spare.Close() }()
 	a.reserve()
-	var wait time.Duration
-	for {
+	for troubles := 0; ; {
 		nc, err := a.ln.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			wait = min(max(2*wait, minBackOff), maxBackOff)
-			if !a.pause(err, wait) {
-				return
-			}
-			continue
-		}
-		wait = 0
-		if !a.reserve() {
-			_ = nc.Close() // it came in on the spare descriptor
+		switch {
+		case err == nil && a.reserve():
+			troubles = 0
+			a.take(nc)
+		case err == nil: // it came in on the spare descriptor
+			_ = nc.Close()
 			a.reserve()
 			a.shed.Add(1)
-			continue
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			if !a.recoverFrom(err, troubles) {
+				return
+			}
+			troubles++
 		}
-		a.take(nc)
 	}
 }
 
 // take asks admit and enrols. The result is waited for elsewhere, so that a burst reaches the loops as one.
 func (a *Acceptor) take(nc net.Conn) {
-	l, value, ok := a.admit(nc)
+	l, value, ok := a.ask(nc)
 	if !ok {
 		_ = nc.Close()
 		return
@@ -114,6 +109,17 @@ func (a *Acceptor) take(nc net.Conn) {
 	}
 	p.from = a
 	a.e.results <- p
+}
+
+// ask calls admit; a panic is a refusal.
+func (a *Acceptor) ask(nc net.Conn) (l *Loop, value any, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			a.e.log.Error("panic while admitting a connection", "panic", v, "stack", string(debug.Stack()))
+			ok = false
+		}
+	}()
+	return a.admit(nc)
 }
 
 // dropped counts a connection that did not reach its loop and tells who admitted it.
@@ -140,17 +146,22 @@ func (e *Engine) settle() {
 	}
 }
 
-// pause answers an error of Accept and says whether to go on. Without descriptors the spare one is given up: what
-// Accept returns then is closed unless a descriptor has become free.
-func (a *Acceptor) pause(err error, wait time.Duration) bool {
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
-		_ = a.spare.Close()
-		a.spare = nil
-	}
-	if wait == minBackOff {
+// recoverFrom answers the error of an Accept, after so many in a row, and says whether to go on. Without descriptors
+// the spare one is given up, and what Accept then returns is closed unless another has become free: a few at once, for
+// clients in the backlog would wait in vain. Then, and after other errors, it rests.
+func (a *Acceptor) recoverFrom(err error, troubles int) bool {
+	if troubles == 0 {
 		a.e.log.Warn("accept failed", "listener", a.ln.Addr().String(), "err", err)
 	}
-	t := time.NewTimer(wait)
+	rest := troubles
+	if a.spare != nil && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)) {
+		_ = a.spare.Close()
+		a.spare = nil
+		if rest = troubles / shedAtOnce; troubles%shedAtOnce != shedAtOnce-1 {
+			return true
+		}
+	}
+	t := time.NewTimer(min(minBackOff<<min(rest, 8), maxBackOff))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -3,8 +3,8 @@ package netloop
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -73,42 +73,57 @@ type Engine struct {
 	onceEnd sync.Once
 }
 
-// Start starts the loops. They serve until Stop.
-func Start(cfg Config, h Handler) (*Engine, error) {
-	e := &Engine{
+// withDefaults fills in what was left open.
+func (cfg Config) withDefaults() Config {
+	if cfg.Loops <= 0 {
+		cfg.Loops = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Tick <= 0 {
+		cfg.Tick = 100 * time.Millisecond
+	}
+	if cfg.ReadBuffer <= 0 {
+		cfg.ReadBuffer = 64 << 10
+	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	return cfg
+}
+
+// Start starts the loops. They serve until Stop. An error says what the system or gnet refused.
+func Start(cfg Config, h Handler) (e *Engine, err error) {
+	cfg = cfg.withDefaults()
+	e = &Engine{
 		h:         h,
-		log:       cmp.Or(cfg.Logger, slog.Default()),
+		log:       cfg.Logger,
 		start:     time.Now(),
 		acceptors: make(map[*Acceptor]struct{}),
-		results:   make(chan enrolment, 256),
+		results:   make(chan enrolment, maxEnrolling),
 		quit:      make(chan struct{}),
 		ended:     make(chan struct{}),
 	}
-	client, err := gnet.NewClient(events{e},
-		gnet.WithNumEventLoop(cmp.Or(cfg.Loops, runtime.GOMAXPROCS(0))),
-		gnet.WithReadBufferCap(cmp.Or(cfg.ReadBuffer, 64<<10)),
+	e.client, err = gnet.NewClient(events{e},
+		gnet.WithNumEventLoop(cfg.Loops),
+		gnet.WithReadBufferCap(cfg.ReadBuffer),
 		gnet.WithLogger(&gnetLogger{log: e.log}),
 	)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("netloop: %w", err)
 	}
 	if e.out, err = newNotifier(e); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("netloop: notifier: %w", err)
 	}
-	if err := client.Start(); err != nil {
+	if err := e.client.Start(); err != nil {
 		e.out.close()
-		return nil, err
+		return nil, fmt.Errorf("netloop: %w", err)
 	}
-	e.client = client
-	if err := e.boot(cmp.Or(cfg.Loops, runtime.GOMAXPROCS(0))); err != nil {
-		e.out.close()
-		_ = client.Stop()
+	if err := e.boot(cfg.Loops); err != nil {
+		_ = e.client.Stop()
 		e.closeAux()
+		e.out.close()
 		return nil, err
 	}
 	e.run("notifier", e.out.run)
 	e.run("enroller", e.settle)
-	e.run("ticker", func() { e.tick(cmp.Or(cfg.Tick, 100*time.Millisecond)) })
+	e.run("ticker", func() { e.tick(cfg.Tick) })
 	return e, nil
 }
 
@@ -127,7 +142,3 @@ func (e *Engine) leastBusy() *Loop {
 	}
 	return best
 }
-
-// Listen opens a listener whose connections suit the loops: SO_REUSEADDR, no MPTCP (its sockets do not inherit options),
-// no TCP keep-alive of Go's own (MQTT has one), TCP_NODELAY. A unix socket file that nobody serves any more is replaced.
-func Listen(network, addr string) (net.Listener, error) { return listen(network, addr) }

@@ -4,23 +4,15 @@ import (
 	"errors"
 	"net"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-func listen(network, addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: -1, Control: func(network, _ string, rc syscall.RawConn) (err error) {
-		if network == "unix" {
-			return nil
-		}
-		e := rc.Control(func(fd uintptr) {
-			err = errors.Join(
-				os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)),
-				os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)))
-		})
-		return errors.Join(err, e)
-	}}
+// Listen opens a listener whose connections suit the loops: without MPTCP, whose sockets do not inherit the listener's
+// options, and without the TCP keep-alive Go would set, since MQTT has its own. Go sets SO_REUSEADDR and TCP_NODELAY by
+// itself. The file of a unix socket that nobody serves any more is replaced.
+func Listen(network, addr string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(background, network, addr)
 	if network == "unix" && errors.Is(err, unix.EADDRINUSE) && orphaned(addr) {

@@ -107,12 +107,16 @@ func (l *Loop) want(bit uint32) {
 
 // send brings a pass behind the events of the current or next round. It cannot fail before the loop is gone, and then
 // nobody calls it: see Engine.Stop.
-func (l *Loop) send() { _ = l.el.Execute(background, l) }
+func (l *Loop) send() { _ = l.el.Execute(background, (*task)(l)) }
 
 var background = context.Background()
 
-// Run implements gnet.Runnable: a loop is its own preallocated task.
-func (l *Loop) Run(context.Context) error {
+// task is a loop as gnet's preallocated Runnable.
+type task Loop
+
+// Run implements gnet.Runnable.
+func (t *task) Run(context.Context) error {
+	l := (*Loop)(t)
 	if l.passes >= maxPasses && l.poke() {
 		return nil // the bits stay, poked sends the pass
 	}
@@ -121,9 +125,23 @@ func (l *Loop) Run(context.Context) error {
 	return nil
 }
 
-// pass does what is wanted, in the order of the package's doc.
+// pass does what is wanted, in the order of the package's doc. The one that finds the stop is the handler's last.
 func (l *Loop) pass(bits uint32) {
-	l.inPass = true
+	if !l.stopping {
+		l.inPass = true
+		l.steps(bits)
+		l.inPass = false
+		l.stopping = bits&wantStop != 0
+	}
+	// Gone is only a loop for which no pass is on its way: a sender that was overtaken between setting the bit and
+	// calling Execute brings another pass, which comes here again.
+	if l.stopping && !l.gone && l.pending.CompareAndSwap(0, scheduled|dead) {
+		l.gone = true
+		close(l.goneC)
+	}
+}
+
+func (l *Loop) steps(bits uint32) {
 	if bits&wantWritable != 0 {
 		l.writable()
 	}
@@ -144,16 +162,6 @@ func (l *Loop) pass(bits uint32) {
 		l.flush()
 		l.flushing = false
 		l.reap()
-	}
-	l.inPass = false
-	if bits&wantStop != 0 {
-		l.stopping = true
-	}
-	// Gone is only a loop for which no pass is on its way: a sender that was overtaken between setting the bit and
-	// calling Execute brings another pass, which comes here again.
-	if l.stopping && !l.gone && l.pending.CompareAndSwap(0, scheduled|dead) {
-		l.gone = true
-		close(l.goneC)
 	}
 }
 

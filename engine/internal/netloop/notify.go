@@ -3,6 +3,7 @@ package netloop
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +28,11 @@ func newNotifier(e *Engine) (*notifier, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	n := &notifier{e: e, fd: fd, file: os.NewFile(uintptr(fd), "notifier")}
-	if n.conn, err = n.file.SyscallConn(); err != nil {
+	n.conn, err = n.file.SyscallConn()
+	if err == nil {
+		err = n.file.SetReadDeadline(time.Time{}) // refused by a file that Go cannot poll
+	}
+	if err != nil {
 		_ = n.file.Close()
 		return nil, err
 	}

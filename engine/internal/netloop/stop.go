@@ -7,7 +7,7 @@ import (
 
 // Stop closes the listeners still served and every connection (Closed is called for each, with ErrStopped), and ends
 // all goroutines. Wake, Defer and ticks are not answered any more from some point of it on, so whoever wants to say
-// goodbye does it before. An error is ctx's: Stop then goes on in the background.
+// goodbye does it before. An error is ctx's: Stop then goes on in the background. Not on a loop.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.onceEnd.Do(func() { go e.end() })
 	select {
@@ -33,8 +33,6 @@ func (e *Engine) end() {
 	}
 	e.enrolling.Wait()
 	close(e.quit)
-	e.out.close()
-	e.ending.Wait()
 	for _, l := range e.loops {
 		l.want(wantStop)
 	}
@@ -45,6 +43,8 @@ func (e *Engine) end() {
 		e.log.Error("event loop failed", "err", err)
 	}
 	e.closeAux()
+	e.out.close() // not before: until now a connection may have armed itself there
+	e.ending.Wait()
 	close(e.ended)
 }
 
