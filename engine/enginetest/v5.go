@@ -20,6 +20,9 @@ func v5Cases() []Case {
 		v5Subscribe,
 		v5Unsubscribe,
 		v5Disconnect,
+		v5QoS,
+		v5Session,
+		v5Topics,
 		v5Flow,
 	)
 }
