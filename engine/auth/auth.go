@@ -1,0 +1,97 @@
+// Package auth is the contract between the broker's core and whoever decides who a client is and what it may do,
+// with the few deciders that need nothing else. The suite that every provider passes is authtest.Run.
+//
+// Who a client is may take time to find out: an Authenticator is asked away from the event loops, with a deadline,
+// unless it is Immediate. What a client may do is asked for every message: an Authorizer answers from its own memory,
+// on the loop.
+package auth
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// Request is what a CONNECT says about its sender. It belongs to the provider: nothing in it changes later.
+type Request struct {
+	ClientID      string
+	Username      string
+	HasUsername   bool // an empty user name is one
+	Password      []byte
+	HasPassword   bool // so is an empty password
+	Listener      string
+	Remote, Local netip.AddrPort
+	Version       mqtt.Version
+	Method        string // Authentication Method; empty: none
+	Data          []byte // Authentication Data
+}
+
+// Result is what became of a request.
+type Result uint8
+
+const (
+	Deny     Result = iota // the client is refused, with Decision's Reason
+	Allow                  // the client is who Decision's Principal says
+	Continue               // enhanced authentication goes on: AUTH with Decision's Data
+	Ignore                 // no opinion: somebody else may know
+)
+
+func (r Result) String() string {
+	switch r {
+	case Deny:
+		return "deny"
+	case Allow:
+		return "allow"
+	case Continue:
+		return "continue"
+	case Ignore:
+		return "ignore"
+	}
+	return "unknown"
+}
+
+// Decision answers a request. The zero value denies.
+type Decision struct {
+	Result Result
+	// Reason goes with Deny; below 0x80 it means NotAuthorized. With any other result it is Success.
+	Reason mqtt.Reason
+	// Principal is who the client is: what rules name and what owns a session. Empty for the anonymous.
+	Principal string
+	// Superuser may do anything; no Authorizer is asked.
+	Superuser bool
+	// Data is Authentication Data for the client, with Continue and, if the method has some, with Allow.
+	Data []byte
+	// ReasonString may be told to the client with Deny. It must not help to guess.
+	ReasonString string
+}
+
+// Authenticator decides who a client is. Calls run beside each other.
+type Authenticator interface {
+	// Authenticate may block until ctx is done, and must not much longer: the client has been refused by then.
+	Authenticate(ctx context.Context, r *Request) Decision
+}
+
+// Immediate is an Authenticator that never blocks: the core asks it on the event loop and saves the way to another
+// goroutine and back.
+type Immediate interface {
+	Authenticator
+	AuthenticateNow(r *Request) Decision
+}
+
+// Enhanced is an Authenticator that speaks Authentication Methods. A client that names one of them is asked by
+// Begin, any other by Authenticate.
+type Enhanced interface {
+	Authenticator
+	// Methods lists what it speaks; it does not change.
+	Methods() []string
+	// Begin takes the Method and Data of CONNECT, or of an AUTH that re-authenticates. With Continue the exchange
+	// takes the client's next Data; with any other result it is over and may be nil.
+	Begin(ctx context.Context, r *Request) (Exchange, Decision)
+}
+
+// Exchange is one enhanced authentication on its way. Its calls never overlap; when the client goes away
+// it is dropped without a word.
+type Exchange interface {
+	Step(ctx context.Context, data []byte) Decision
+}
