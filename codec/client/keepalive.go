@@ -44,8 +44,8 @@ func (c *Client) keepAlive() {
 		next := c.lastOut.Load() + idle
 		if asked == 0 {
 			next = min(next, c.lastIn.Load()+idle)
-		} else {
-			next = min(next, max(asked, c.readSince.Load())+int64(c.opt.PingTimeout))
+		} else if since := c.readSince.Load(); since != 0 {
+			next = min(next, max(asked, since)+int64(c.opt.PingTimeout))
 		}
 		timer.Reset(time.Duration(max(next-c.now(), int64(time.Millisecond))))
 	}
