@@ -41,7 +41,7 @@ func (l *loop) puback(c *conn, p *mqtt.Ack) {
 		l.dropped(DropRefused)
 	}
 	l.storeAck(c.sess, &d)
-	l.pool.Release(d.Msg, 1)
+	l.release(&d)
 }
 
 // pubrec is the first answer to a QoS 2 delivery. [MQTT-4.3.3-4]
@@ -53,7 +53,7 @@ func (l *loop) pubrec(c *conn, p *mqtt.Ack) {
 		case flow.Ended: // [MQTT-4.4.0-2] [MQTT-4.8.2-6]
 			l.dropped(DropRefused)
 			l.storeAck(c.sess, &d)
-			l.pool.Release(d.Msg, 1)
+			l.release(&d)
 			return
 		case flow.SendPubrel:
 			l.answer(c, outItem{typ: mqtt.PUBREL, id: p.ID}, l.storeReleased(c.sess, &d))
@@ -75,7 +75,7 @@ func (l *loop) pubcomp(c *conn, p *mqtt.Ack) {
 	}
 	if d, ok := c.sess.Send.Pubcomp(p.ID); ok {
 		l.storeAck(c.sess, &d)
-		l.pool.Release(d.Msg, 1)
+		l.release(&d)
 	}
 }
 

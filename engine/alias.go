@@ -23,7 +23,7 @@ func (l *loop) resolveAlias(c *conn, p *mqtt.Publish) error {
 		return nil
 	}
 	n := int(p.Props.TopicAlias)
-	if n > l.live.Limits.TopicAliasMaximum { // [MQTT-3.2.2-17] [MQTT-3.3.2-9]
+	if n > c.live.Limits.TopicAliasMaximum { // [MQTT-3.2.2-17] [MQTT-3.3.2-9]
 		return &mqtt.Error{Reason: mqtt.TopicAliasInvalid, Rule: "MQTT-3.3.2-9", Detail: "topic alias above the Topic Alias Maximum"}
 	}
 	a := c.aliases()

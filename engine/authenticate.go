@@ -182,7 +182,10 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 		e.exchange = nil
 		if e.again {
 			e.again = false
-			c.ident.Principal, c.ident.Superuser = d.Principal, d.Superuser
+			id := *c.ident // shared and never changed
+			id.Principal, id.Superuser = d.Principal, d.Superuser
+			c.ident = &id
+			c.sess.ident = &id
 			l.sendAuth(c, mqtt.Success, d.Data)
 			return
 		}

@@ -201,7 +201,7 @@ func (b *Broker) authenticator(live *Live, lst *listener) auth.Authenticator {
 	case AnonymousAlways:
 		return auth.Always
 	case AnonymousNever:
-		return auth.DenyAll
+		return auth.Never
 	}
 	return auth.Anonymous
 }

@@ -38,6 +38,7 @@ type conn struct {
 	nc   *netloop.Conn
 	l    *loop
 	lst  *listener
+	live *Live // the settings that hold for this connection: what its CONNACK announced
 	sess *sess // nil before the CONNACK and after the session was taken away
 
 	r        mqtt.Reader
@@ -84,8 +85,23 @@ func (c *conn) info() ClientInfo {
 
 // reading tells whether the next packet may be looked at.
 func (c *conn) reading() bool {
-	return c.state == connected || c.state == awaitConnect || c.state == exchanging
+	switch c.state {
+	case connected:
+		// A client that does not read its answers is not asked for more questions.
+		return !c.has(blocked) || c.roomy()
+	case awaitConnect, exchanging:
+		return true
+	}
+	return false
 }
+
+// roomy tells whether more than answers may be queued for the connection.
+func (c *conn) roomy() bool {
+	return c.outBytes <= int(c.live.Limits.MaxOutboundBytes) && len(c.out) <= maxOutItems
+}
+
+// maxOutItems bounds the queue where packets are so small that their bytes would not.
+const maxOutItems = 16384
 
 // feed cuts packets from the bytes of one read and dispatches them.
 func (c *conn) feed(b []byte) {
@@ -94,7 +110,7 @@ func (c *conn) feed(b []byte) {
 			c.keep(b)
 			return
 		}
-		h, body, rest, err := c.r.Next(b, int(c.l.live.Limits.MaximumPacketSize))
+		h, body, rest, err := c.r.Next(b, int(c.live.Limits.MaximumPacketSize))
 		if err != nil {
 			c.fail(err)
 			return
@@ -108,20 +124,32 @@ func (c *conn) feed(b []byte) {
 	}
 }
 
-// keep holds the bytes that arrive behind a CONNECT while it is being decided, up to a bound; then it stops reading.
-func (c *conn) keep(b []byte) {
-	if c.state >= draining || len(b) == 0 && c.state == connected {
-		return
-	}
-	c.r.Keep(b)
-	if !c.has(pausedInput) && c.r.Buffered() > int(c.l.live.Limits.MaxPendingBytes) {
+// pause stops reading. What was read is kept.
+func (c *conn) pause() {
+	if !c.has(pausedInput) {
 		c.flags |= pausedInput
 		c.nc.Pause()
 	}
 }
 
+// keep holds the bytes that arrive behind a CONNECT while it is being decided, up to a bound; then it stops reading.
+func (c *conn) keep(b []byte) {
+	if c.state >= draining {
+		return
+	}
+	if len(b) > 0 {
+		c.r.Keep(b)
+	}
+	if c.state == connected || c.r.Buffered() > int(c.live.Limits.MaxPendingBytes) {
+		c.pause()
+	}
+}
+
 // resume goes on with the input that was kept.
 func (c *conn) resume() {
+	if !c.reading() {
+		return
+	}
 	if c.has(pausedInput) {
 		c.flags &^= pausedInput
 		c.nc.Resume()

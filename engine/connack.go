@@ -20,7 +20,7 @@ func (l *loop) accept(c *conn, present, need bool) {
 
 // announce says what this broker offers, as far as it is less than everything.
 func (l *loop) announce(c *conn, o *opening, p *mqtt.Properties) {
-	limits := &l.live.Limits
+	limits := &c.live.Limits
 	if c.sess.Expiry != o.askedExpiry {
 		p.SessionExpiry = c.sess.Expiry
 		p.Set(mqtt.PropSessionExpiry)
@@ -38,7 +38,7 @@ func (l *loop) announce(c *conn, o *opening, p *mqtt.Properties) {
 			p.Set(id) // the value is 0
 		}
 	}
-	off(l.live.Retain.Available, mqtt.PropRetainAvailable)
+	off(c.live.Retain.Available, mqtt.PropRetainAvailable)
 	off(limits.WildcardSubscriptions, mqtt.PropWildcardAvailable)
 	off(limits.SubscriptionIdentifiers, mqtt.PropSubscriptionIDAvailable)
 	off(limits.SharedSubscriptions, mqtt.PropSharedAvailable)

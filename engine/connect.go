@@ -32,6 +32,7 @@ type opening struct {
 
 // connect begins a connection: format, capabilities, client identifier, then who it is, then its session.
 func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
+	c.live = l.live
 	p := &l.in.connect
 	err := p.Decode(h.Flags, body)
 	c.version = p.Version

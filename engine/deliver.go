@@ -36,11 +36,10 @@ func (l *loop) deliverTo(m *fanout.Message, plan *fanout.Plan, t fanout.Target, 
 		}
 	}
 	d := session.Delivery{
-		Msg: m, Seq: seq,
+		Msg: m, Seq: seq, Size: uint32(m.Size()),
 		QoS:    min(m.QoS, t.QoS),                                 // [MQTT-3.8.4-8]
 		Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
 	}
-	d.Stored = l.isStored(s, &d)
 	if list := plan.Many(t); list != nil {
 		d.Many = list
 	} else {
@@ -144,7 +143,7 @@ func (l *loop) start(c *conn, s *sess, d session.Delivery) {
 // fitting gives the frame for a connection, or nil when it is larger than the client takes: then the message counts
 // as delivered. [MQTT-3.1.2-24]
 func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
-	f := l.frame(c, d, false)
+	f := l.frame(c, d, d.Again)
 	if c.maxPacket == 0 || f.Size() <= int(c.maxPacket) {
 		return f
 	}
@@ -161,9 +160,6 @@ func (l *loop) sendFrame(c *conn, f *fanout.Frame, id uint16, m *fanout.Message)
 	l.count.payloadOut.add(uint64(len(m.Payload())))
 	l.push(c, outItem{frame: f, id: id})
 }
-
-// roomy tells whether more than control packets may be queued for the connection.
-func (c *conn) roomy() bool { return c.outBytes <= int(c.l.live.Limits.MaxOutboundBytes) }
 
 // sendQoS0 writes a message that nobody acknowledges, or drops it when the client reads too slowly.
 func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
@@ -211,7 +207,7 @@ func mountLen(mount string, m *fanout.Message) int {
 // enqueue keeps a message until the window opens or the client comes back, within the session's bounds.
 func (l *loop) enqueue(s *sess, d session.Delivery) {
 	bounds := &l.live.Session
-	for s.Queue.Len() >= bounds.MaxQueuedMessages || s.Queue.Len() > 0 && s.Queue.Bytes()+d.Msg.Size() > int(bounds.MaxQueuedBytes) {
+	for s.Queue.Len() >= bounds.MaxQueuedMessages || s.Queue.Len() > 0 && s.Queue.Bytes()+int(d.Size) > int(bounds.MaxQueuedBytes) {
 		l.dropped(DropQueueFull)
 		if bounds.QueuePolicy == DropNewest {
 			l.storeAck(s, &d)
@@ -219,7 +215,7 @@ func (l *loop) enqueue(s *sess, d session.Delivery) {
 		}
 		old := s.Queue.Pop()
 		l.storeAck(s, &old)
-		l.pool.Release(old.Msg, 1)
+		l.release(&old)
 	}
 	d.Msg.Hold(1)
 	s.Queue.Push(d)
@@ -237,6 +233,10 @@ func (l *loop) pump(s *sess) {
 	}
 	for s.Queue.Len() > 0 && c.roomy() && c.state == connected {
 		front := s.Queue.Front()
+		if front.Msg == nil {
+			l.loadAhead(s)
+			break
+		}
 		if front.Msg.Expired(l.now) { // [MQTT-3.3.2-5]
 			d := s.Queue.Pop()
 			l.dropped(DropExpired)
@@ -261,6 +261,14 @@ func (l *loop) pump(s *sess) {
 	}
 	if c.replay != nil {
 		l.replayMore(c)
+	}
+}
+
+// release gives back what a delivery holds.
+func (l *loop) release(d *session.Delivery) {
+	if d.Msg != nil {
+		l.pool.Release(d.Msg, 1)
+		d.Msg = nil
 	}
 }
 

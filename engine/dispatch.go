@@ -66,6 +66,9 @@ func (l *loop) step(c *conn, h mqtt.Header, body []byte) {
 
 // pingreq answers a PINGREQ. [MQTT-3.12.4-1]
 func (l *loop) pingreq(c *conn, flags byte, body []byte) {
+	if c.version == mqtt.V31 {
+		flags = 0 // reserved, and ignored in 3.1
+	}
 	if err := mqtt.DecodeEmpty(flags, body); err != nil {
 		c.fail(err)
 		return

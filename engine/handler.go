@@ -19,7 +19,7 @@ func (h handler) Open(nc *netloop.Conn) {
 	l := loopOf(nc.Loop())
 	l.update()
 	c := of(nc)
-	c.nc, c.l, c.lastSeen = nc, l, l.tick
+	c.nc, c.l, c.live, c.lastSeen = nc, l, l.live, l.tick
 	l.addConn(c)
 	if d := l.live.Limits.ConnectTimeout; d > 0 {
 		l.setTimer(c, l.tick+ticks(d))
@@ -34,6 +34,10 @@ func (h handler) Data(nc *netloop.Conn, b []byte) {
 	c.lastSeen = l.tick
 	l.count.bytesIn.add(uint64(len(b)))
 	c.feed(b)
+	if l.throttled && c.state == connected {
+		l.throttle(c)
+	}
+	l.wantPass()
 }
 
 // Closed is the end of a socket.
@@ -44,6 +48,7 @@ func (h handler) Closed(nc *netloop.Conn, _ error) {
 	}
 	c.l.update()
 	c.closed()
+	c.l.wantPass()
 }
 
 // Writable is a socket that takes bytes again.
@@ -51,6 +56,7 @@ func (h handler) Writable(nc *netloop.Conn) {
 	c := of(nc)
 	c.l.update()
 	c.l.writable(c)
+	c.l.wantPass()
 }
 
 // Wake is something in the inbox.

@@ -19,6 +19,8 @@ type sess struct {
 	sink     func(m *fanout.Message) // an embedder's subscription instead of a connection
 	mount    string                  // prefix of every topic
 	timer    wheel.ID
+	created  int64  // wall time of the session's beginning, seconds since 1970; when stored
+	loading  bool   // queued messages are being read from the store
 	grouped  bool   // a shared subscription sent it something
 	willAt   uint32 // tick at which the will is due; 0: none
 	expireAt uint32 // tick at which the session ends; 0: none
@@ -44,7 +46,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	s.Version, s.Expiry, s.Will = c.version, o.expiry, o.will
 	l.clearSessionTimer(s)
 
-	limits := &l.live.Limits
+	limits := &c.live.Limits
 	c.window = uint16(min(int(o.receiveMaximum), limits.MaxInflight)) // [MQTT-4.9.0-1]
 	if s.Send != nil {
 		s.Send.SetQuota(int(c.window))
@@ -66,11 +68,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	l.count.connects.add(1)
 	l.count.online.add(1)
 
-	flags := uint32(fanout.SlotOnline)
-	if s.Persistent() {
-		flags |= fanout.SlotPersistent
-	}
-	l.b.slots.SetFlags(s.Slot, flags, ^flags&(fanout.SlotPersistent|fanout.SlotBusy))
+	l.b.slots.SetFlags(s.Slot, fanout.SlotOnline, fanout.SlotBusy)
 	stored := l.storeSession(s)
 	l.accept(c, present, had && stored)
 	c.opening = nil
@@ -168,7 +166,7 @@ func (l *loop) endSession(s *sess, release bool) {
 	l.reshare(s, true)
 	s.Drop(func(d session.Delivery) {
 		l.dropped(DropSessionEnd)
-		l.pool.Release(d.Msg, 1)
+		l.release(&d)
 	})
 	l.forgetSession(s)
 	l.setSession(s.Slot, nil)

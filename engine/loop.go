@@ -7,6 +7,7 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
 	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
+	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
 )
 
@@ -35,19 +36,23 @@ type loop struct {
 	fence     fence
 	hold      holder
 
-	dirty    []*conn
-	spareD   []*conn
-	freeOut  [][]outItem
-	scratch  []byte
-	vec      [][]byte
-	freeSeq  [][]uint64
-	seqLists [][]uint64
-	ids      []uint32
-	alias    uint16 // assigned anew by the last frame; 0: none was
-	topic    []byte
-	value    []byte
-	forms    fanout.Forms
-	in       decoded
+	dirty      []*conn
+	spareD     []*conn
+	freeOut    [][]outItem
+	scratch    []byte
+	vec        [][]byte
+	freeSeq    [][]uint64
+	seqLists   [][]uint64
+	ids        []uint32
+	deliveries []store.Delivery
+	alias      uint16 // assigned anew by the last frame; 0: none was
+	topic      []byte
+	value      []byte
+	forms      fanout.Forms
+	in         decoded
+
+	throttled bool // another loop's inbox is above its mark
+	slowed    []*conn
 
 	sweepCursor uint64
 	nextSweep   uint32
@@ -79,6 +84,7 @@ const (
 	itemAttach            // Arg is the *sess that was claimed, or nil: there is none any more
 	itemFence             // Arg is the fence's number; Slot the loop that waits
 	itemFenced            // the answer
+	itemRelax             // a loop that was behind has caught up
 )
 
 // update sets the loop's clock; it begins each callback.
@@ -109,6 +115,11 @@ func (l *loop) drain() {
 	for i := range items {
 		l.item(&items[i])
 	}
+	if len(items) > highWater {
+		for _, o := range l.b.loops {
+			l.tell(o.id, fanout.Item{Kind: itemRelax})
+		}
+	}
 	clear(items)
 	l.spare = items[:0]
 	if cap(items) > 64<<10 {
@@ -136,6 +147,37 @@ func (l *loop) item(it *fanout.Item) {
 		l.tell(it.Slot, fanout.Item{Kind: itemFenced})
 	case itemFenced:
 		l.fenced()
+	case itemRelax:
+		l.relax()
+	}
+}
+
+// highWater is how many items may wait for a loop before the loops that feed it stop reading from their publishers. The
+// loop that was behind tells them when it has caught up.
+const highWater = 32768
+
+// throttle stops reading from a connection that feeds a loop which cannot keep up.
+func (l *loop) throttle(c *conn) {
+	c.pause()
+	l.slowed = append(l.slowed, c)
+}
+
+// relax goes on with the connections that were stopped.
+func (l *loop) relax() {
+	l.throttled = false
+	slowed := l.slowed
+	l.slowed = nil
+	for _, c := range slowed {
+		if c.state == connected && c.has(pausedInput) {
+			c.resume()
+		}
+	}
+}
+
+// wantPass makes sure that what was put into the batch is committed.
+func (l *loop) wantPass() {
+	if l.stores() && l.hold.batch.Len() > 0 {
+		l.nl.Defer()
 	}
 }
 
@@ -147,8 +189,12 @@ func (l *loop) endPass() {
 			continue
 		}
 		to := l.b.loops[i]
-		if to.inbox.Push(l.out[i]) {
+		wake, waiting := to.inbox.Push(l.out[i])
+		if wake {
 			to.nl.Wake()
+		}
+		if waiting > highWater {
+			l.throttled = true
 		}
 		clear(l.out[i])
 		l.out[i] = l.out[i][:0]

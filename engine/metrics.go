@@ -27,10 +27,11 @@ const (
 	DropNoMember                 // a shared subscription had no member that could take it
 	DropUnauthorized             // the publisher may not publish to this topic
 	DropRetainFull               // beyond retain.max_messages
+	DropLost                     // queued, and not in the store any more
 	drops
 )
 
-var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full"}
+var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full", "lost"}
 
 // String is the reason's label.
 func (d Drop) String() string { return dropNames[d] }

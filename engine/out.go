@@ -203,6 +203,9 @@ func (l *loop) drained(c *conn) {
 	}
 	if c.state == connected {
 		l.pump(c.sess)
+		if c.has(pausedInput) && !l.throttled {
+			c.resume()
+		}
 	}
 }
 

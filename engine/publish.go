@@ -28,11 +28,11 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 		c.fail(err)
 		return
 	}
-	if err := l.checkLimits(p); err != nil {
+	if err := c.checkLimits(p); err != nil {
 		c.fail(err)
 		return
 	}
-	reason := l.checkTopic(p)
+	reason := c.checkTopic(p)
 	l.mountTopic(c, p)
 	if h := l.b.parts.Hooks; h != nil && h.Published != nil && reason == mqtt.Success {
 		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
@@ -48,22 +48,22 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 }
 
 // checkLimits refuses what the CONNACK said is not available.
-func (l *loop) checkLimits(p *mqtt.Publish) error {
+func (c *conn) checkLimits(p *mqtt.Publish) error {
 	switch {
-	case int(p.QoS) > l.live.Limits.MaximumQoS: // [MQTT-3.2.2-11]
+	case int(p.QoS) > c.live.Limits.MaximumQoS: // [MQTT-3.2.2-11]
 		return &mqtt.Error{Reason: mqtt.QoSNotSupported, Rule: "MQTT-3.2.2-11", Detail: "QoS above the Maximum QoS"}
-	case p.Retain && !l.live.Retain.Available: // [MQTT-3.2.2-14]
+	case p.Retain && !c.live.Retain.Available: // [MQTT-3.2.2-14]
 		return &mqtt.Error{Reason: mqtt.RetainNotSupported, Rule: "MQTT-3.2.2-14", Detail: "retained messages are not available"}
-	case l.live.Limits.ValidatePayloadFormat && p.Props.Has(mqtt.PropPayloadFormat) && p.Props.PayloadFormat == 1 && !utf8.Valid(p.Payload):
+	case c.live.Limits.ValidatePayloadFormat && p.Props.Has(mqtt.PropPayloadFormat) && p.Props.PayloadFormat == 1 && !utf8.Valid(p.Payload):
 		return mqtt.PayloadFormatInvalid
 	}
 	return nil
 }
 
 // checkTopic refuses names that nobody may publish to. That is no violation: the client is told and goes on.
-func (l *loop) checkTopic(p *mqtt.Publish) mqtt.Reason {
+func (c *conn) checkTopic(p *mqtt.Publish) mqtt.Reason {
 	switch {
-	case len(p.Topic) > 64 && trie.Levels(p.Topic) > l.live.Limits.MaxTopicLevels:
+	case len(p.Topic) > 64 && trie.Levels(p.Topic) > c.live.Limits.MaxTopicLevels:
 		return mqtt.TopicNameInvalid
 	case p.Topic[0] == '$' && bytes.HasPrefix(p.Topic, sysPrefix): // the broker's own
 		return mqtt.NotAuthorized

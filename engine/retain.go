@@ -29,13 +29,16 @@ func (l *loop) retain(m *fanout.Message) (stored bool) {
 			return false
 		}
 	}
-	v := append(l.value[:0], m.QoS)
-	v = binary.BigEndian.AppendUint64(v, uint64(m.Expires))
-	v = mqtt.AppendVarint(v, len(m.Props()))
-	v = append(append(v, m.Props()...), m.Payload()...)
+	v := retainedValue(l.value[:0], m.QoS, m.Expires, m.Props(), m.Payload())
 	l.b.retained.Set(m.Topic(), v)
 	l.value = v[:0]
 	return l.storeRetained(m)
+}
+
+func retainedValue(v []byte, qos uint8, expires time.Duration, props, payload []byte) []byte {
+	v = binary.BigEndian.AppendUint64(append(v, qos), uint64(expires))
+	v = mqtt.AppendVarint(v, len(props))
+	return append(append(v, props...), payload...)
 }
 
 // retainedMessage makes a message of a value in the tree.
@@ -142,10 +145,10 @@ func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
 		return
 	}
 	s := c.sess
-	d := session.Delivery{Msg: m, QoS: min(m.QoS, r.qos), Retain: true, ID: r.id} // [MQTT-3.3.1-8]
+	d := session.Delivery{Msg: m, Size: uint32(m.Size()), QoS: min(m.QoS, r.qos), Retain: true, ID: r.id} // [MQTT-3.3.1-8]
 	if d.QoS > 0 {
 		d.Seq = l.b.slots.NextSeq(s.Slot)
-		d.Stored = l.storeReplayed(s, &d)
+		l.storeReplayed(s, &d)
 	}
 	l.deliver(s, d)
 	l.forms.Done(&l.pool)

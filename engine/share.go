@@ -37,11 +37,10 @@ func (l *loop) deliverShared(m *fanout.Message, k pick) {
 	default:
 		s.grouped = true
 		d := session.Delivery{
-			Msg: m, Seq: k.seq, Group: k.group, ID: k.target.ID,
+			Msg: m, Size: uint32(m.Size()), Seq: k.seq, Group: k.group, ID: k.target.ID,
 			QoS:    min(m.QoS, k.target.QoS), // [MQTT-4.8.2-3]
 			Retain: m.Retain && k.target.Flags&fanout.RetainAsPublished != 0,
 		}
-		d.Stored = l.isStored(s, &d)
 		l.deliver(s, d)
 		l.forms.Done(&l.pool)
 	}
@@ -83,15 +82,15 @@ func (l *loop) reshare(s *sess, ending bool) {
 	for _, seq := range moved {
 		if d, ok := s.Send.Remove(seq); ok {
 			l.storeAck(s, &d)
-			l.pool.Release(d.Msg, 1)
+			l.release(&d)
 		}
 	}
 	s.Queue.Filter(func(d *session.Delivery) bool {
-		if d.Group == nil || !away(d) {
+		if d.Group == nil || d.Msg == nil || !away(d) {
 			return true
 		}
 		l.storeAck(s, d)
-		l.pool.Release(d.Msg, 1)
+		l.release(d)
 		return false
 	})
 }

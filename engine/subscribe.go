@@ -24,10 +24,14 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 	id := uint32(0)
 	if ids := p.Props.SubscriptionIDs; len(ids) > 0 {
 		id = ids[0]
-		if !l.live.Limits.SubscriptionIdentifiers {
+		if !c.live.Limits.SubscriptionIdentifiers {
 			c.disconnect(mqtt.SubscriptionIdentifiersNotSupported)
 			return
 		}
+	}
+	if err := emptyFilter(p); err != nil {
+		c.fail(err)
+		return
 	}
 	need := false
 	var replays []replayed
@@ -53,9 +57,19 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 	}
 }
 
+// emptyFilter finds a filter without a character, which no SUBACK code is for. [MQTT-4.7.3-1]
+func emptyFilter(p *mqtt.Subscribe) error {
+	for _, f := range p.Filters {
+		if len(f.Filter) == 0 {
+			return &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.7.3-1", Detail: "empty topic filter"}
+		}
+	}
+	return nil
+}
+
 // subscribeOne makes or replaces one subscription. fresh: there was none.
 func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.Reason, fresh bool) {
-	s, limits := c.sess, &l.live.Limits
+	s, limits := c.sess, &c.live.Limits
 	group, filter, shared, ok := trie.SplitShared(f.Filter)
 	switch {
 	case !ok || !trie.ValidFilter(filter): // [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.8.2-1] [MQTT-4.8.2-2]
@@ -146,6 +160,15 @@ func (s *sess) mounted(filter []byte) []byte {
 		return filter
 	}
 	return append([]byte(s.mount), filter...)
+}
+
+// fullFilter is a filter as the index has it, $share/name/ included.
+func (s *sess) fullFilter(filter []byte) []byte {
+	group, rest, shared, _ := trie.SplitShared(filter)
+	if !shared {
+		return s.mounted(filter)
+	}
+	return []byte(sharedName(group, s.mounted(rest)))
 }
 
 // unsubscribe is an UNSUBSCRIBE. Deliveries already begun go on. [MQTT-3.10.4-1] [MQTT-3.10.4-3] [MQTT-3.10.4-4]

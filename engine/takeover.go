@@ -184,6 +184,7 @@ func (l *loop) attach(slot uint32, s *sess) {
 	p := l.pending[slot]
 	delete(l.pending, slot)
 	if s != nil {
+		s.loading = false
 		l.setSession(slot, s)
 		l.count.sessions.add(1)
 	}

@@ -23,7 +23,6 @@ type Message struct {
 	From    uint32        // publisher's slot, for No Local; NoSlot when there is none
 	FromGen uint16        // and its generation
 	Expires time.Duration // on the broker's monotonic clock; 0 = never
-	StoreID uint64        // the message's id in the store; 0 = not stored
 }
 
 // Topic is the topic name as published.
@@ -63,7 +62,7 @@ func (m *Message) Remaining(now time.Duration) (seconds uint32, ok bool) {
 // Expired tells whether the message's expiry interval has run out at now.
 func (m *Message) Expired(now time.Duration) bool { return m.Expires != 0 && now >= m.Expires }
 
-// NewMessage copies a decoded PUBLISH into a message with one reference. From, Expires and StoreID are the caller's.
+// NewMessage copies a decoded PUBLISH into a message with one reference. From and Expires are the caller's.
 func (p *Pool) NewMessage(pub *mqtt.Publish) *Message {
 	m := p.take(len(pub.Topic) + len(pub.Payload))
 	m.QoS, m.Retain = pub.QoS, pub.Retain
@@ -89,7 +88,7 @@ func (p *Pool) take(size int) *Message {
 	class := classOf(size)
 	m := p.message(class, size)
 	m.refs.Store(1)
-	m.From, m.FromGen, m.Expires, m.StoreID = NoSlot, 0, 0, 0
+	m.From, m.FromGen, m.Expires = NoSlot, 0, 0
 	p.live++
 	return m
 }

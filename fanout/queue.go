@@ -20,14 +20,16 @@ type Inbox struct {
 	scheduled bool
 }
 
-// Push appends a batch under one lock and tells whether the loop has to be woken: only the first after a drain does.
-func (q *Inbox) Push(items []Item) (wake bool) {
+// Push appends a batch under one lock. It tells whether the loop has to be woken, which only the first after a drain
+// does, and how many items wait.
+func (q *Inbox) Push(items []Item) (wake bool, waiting int) {
 	q.mu.Lock()
 	q.items = append(q.items, items...)
+	waiting = len(q.items)
 	wake = !q.scheduled
 	q.scheduled = true
 	q.mu.Unlock()
-	return wake
+	return wake, waiting
 }
 
 // PushOne appends one item.

@@ -10,18 +10,18 @@ const NoSlot = 1<<31 - 1
 
 const slotChunk = 4096
 
-// slot is what every loop may know of a session: 16 bytes, no pointer.
+// slot is what every loop may know of a session: 24 bytes, no pointer.
 type slot struct {
 	owner atomic.Uint32 // index of the loop that owns the session
 	flags atomic.Uint32 // generation << 16 | flags; written by the owner
 	seq   atomic.Uint64 // last sequence number taken
+	name  atomic.Uint64 // the session's name in the store; 0: what it is sent is not stored
 }
 
 // Flags of a slot, written by the loop that owns it and read by whoever routes.
 const (
 	SlotOnline     = 1 << iota // a connection is attached
 	SlotBusy                   // its window is full or messages wait before it
-	SlotPersistent             // the session outlives its connection: what it is sent is stored
 )
 
 // Slots is the table of sessions as routing sees them. A slot's number stands in the subscription index and in
@@ -68,6 +68,7 @@ func (s *Slots) Take(loop uint32) (n uint32, gen uint16) {
 	e := s.at(n)
 	e.owner.Store(loop)
 	e.seq.Store(0)
+	e.name.Store(0)
 	gen = uint16(e.flags.Load() >> 16)
 	e.flags.Store(uint32(gen) << 16)
 	return n, gen
@@ -88,6 +89,7 @@ func (s *Slots) Renew(n uint32) (gen uint16) {
 	gen = uint16(e.flags.Load()>>16) + 1
 	e.flags.Store(uint32(gen) << 16)
 	e.seq.Store(0)
+	e.name.Store(0)
 	return gen
 }
 
@@ -120,6 +122,12 @@ func (s *Slots) SetFlags(n, set, clear uint32) {
 		e.flags.Store(old&^clear | set)
 	}
 }
+
+// Name is the session's name in the store, 0 when what it is sent is not stored.
+func (s *Slots) Name(n uint32) uint64 { return s.at(n).name.Load() }
+
+// SetName says under which name the session is stored; only the owner calls it.
+func (s *Slots) SetName(n uint32, name uint64) { s.at(n).name.Store(name) }
 
 // NextSeq takes the session's next sequence number. Any loop may call it; a number that is never used is legal.
 func (s *Slots) NextSeq(n uint32) uint64 { return s.at(n).seq.Add(1) }

@@ -26,7 +26,7 @@ func (q *Queue) Push(d Delivery) {
 	}
 	q.ring[(q.head+q.n)&uint32(len(q.ring)-1)] = d
 	q.n++
-	q.bytes += d.Msg.Size()
+	q.bytes += int(d.Size)
 }
 
 // Front is the oldest delivery; valid until the next call.
@@ -38,7 +38,7 @@ func (q *Queue) Pop() Delivery {
 	q.ring[q.head] = Delivery{}
 	q.head = (q.head + 1) & uint32(len(q.ring)-1)
 	q.n--
-	q.bytes -= d.Msg.Size()
+	q.bytes -= int(d.Size)
 	if q.n == 0 {
 		q.ring, q.head, q.bytes = nil, 0, 0
 	}

@@ -12,16 +12,19 @@ import (
 // NeverExpires is the Session Expiry Interval of a session that is kept without limit.
 const NeverExpires = 1<<32 - 1
 
-// Delivery is one message on its way to the session: queued, or open at QoS 1 or 2. It holds one reference to Msg.
+// Delivery is one message on its way to the session: queued, or open at QoS 1 or 2. The message is a frame in memory,
+// of which the delivery holds one reference, or a position in the store until it is loaded.
 type Delivery struct {
-	Msg    *fanout.Message
+	Msg    *fanout.Message // nil: in the store, under Ref
+	Ref    uint64
 	Seq    uint64 // sequence number in this session; 0 for QoS 0
 	Group  *fanout.Group
 	Many   *[]uint32 // subscription identifiers, when there are several
+	Size   uint32    // of the message's content
 	ID     uint32    // the one subscription identifier; 0: none
 	QoS    uint8
 	Retain bool // RETAIN as it is to be sent
-	Stored bool // the store has it for this session
+	Again  bool // it may have been sent before the broker was started: DUP
 }
 
 // IDs appends the delivery's subscription identifiers.

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+// recovery rebuilds the broker from its store, before anybody is served. Sessions go to the loops in turn; each is
+// installed by its own loop.
+type recovery struct {
+	b        *Broker
+	l        *loop // the first one; it lends its buffers
+	sizes    map[uint64]uint32
+	sessions map[uint64]*restored
+	order    []*restored
+}
+
+// restored is a session that came back.
+type restored struct {
+	s       *sess
+	l       *loop
+	rest    store.Lifetime
+	delay   store.Lifetime
+	online  bool
+	lastSeq uint64
+}
+
+// recover reads the whole state and gives it to the loops.
+func (b *Broker) recover() error {
+	if b.parts.Store == nil {
+		return nil
+	}
+	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}}
+	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
+		return err
+	}
+	done := make(chan struct{}, len(r.order))
+	for _, x := range r.order {
+		x.l.post(func(l *loop) { l.install(x); done <- struct{}{} })
+	}
+	for range r.order {
+		<-done
+	}
+	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
+	return nil
+}
+
+func (r *recovery) record(rec *store.Record) error {
+	switch rec.Kind {
+	case store.RET:
+		r.retained(&rec.Message)
+		return nil
+	case store.MSG:
+		m := &rec.Message
+		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
+		raise(&r.b.messageIDs, m.ID)
+		return nil
+	case store.SES:
+		return r.session(&rec.Session)
+	case store.ENQ:
+		for i := range rec.Deliveries {
+			if err := r.delivery(rec.Message.ID, &rec.Deliveries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	x := r.sessions[rec.Session.ID]
+	if x == nil {
+		return nil // META, or a kind that says nothing to the engine
+	}
+	switch rec.Kind {
+	case store.SUB:
+		r.subscription(x, &rec.Subscription)
+	case store.QIN:
+		x.s.Recv.Restore(rec.PacketID)
+	case store.REL:
+		r.released(x, rec.Seq)
+	}
+	return nil
+}
+
+func raise(v interface {
+	Load() uint64
+	Store(uint64)
+}, to uint64) {
+	if v.Load() < to {
+		v.Store(to)
+	}
+}
+
+func (r *recovery) retained(m *store.Message) {
+	v := retainedValue(nil, m.QoS, r.deadline(m.Expiry), m.Props, m.Payload)
+	r.b.retained.Set(m.Topic, v)
+}
+
+// deadline turns what was left when it was written down into monotonic time. The time in between is not taken off: a
+// clock that jumped would end what is still wanted.
+func (r *recovery) deadline(t store.Lifetime) time.Duration {
+	if t.Left == 0 {
+		return 0
+	}
+	return r.b.clock() + time.Duration(t.Left)*time.Second
+}
+
+func (r *recovery) session(rec *store.Session) error {
+	b := r.b
+	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online}
+	id := string(rec.ClientID)
+	slot, _, fresh := b.directory.claim(id, x.l.id)
+	if !fresh {
+		return fmt.Errorf("two sessions of client %q", id)
+	}
+	s := &sess{created: rec.Created}
+	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
+	s.Version, s.Expiry = rec.Version, rec.Expiry
+	if rec.HasWill {
+		w := &rec.Will
+		s.Will = &session.Will{
+			Topic: clone(w.Topic), Props: clone(w.Props), Payload: clone(w.Payload), QoS: w.QoS, Retain: w.Retain,
+			Delay: w.Delay, Expiry: w.Expiry, HasExpiry: w.HasExpiry,
+		}
+		x.delay = w.Rest
+	}
+	b.slots.SetName(slot, rec.ID)
+	raise(&b.sessionIDs, rec.ID)
+	x.s = s
+	r.sessions[rec.ID] = x
+	r.order = append(r.order, x)
+	return nil
+}
+
+func clone(b []byte) []byte { return append([]byte(nil), b...) }
+
+func (r *recovery) subscription(x *restored, rec *store.Subscription) {
+	f := mqtt.Subscription{Filter: rec.Filter, Options: rec.Options}
+	t := fanout.Target{Slot: x.s.Slot, Gen: x.s.Gen, QoS: f.QoS(), ID: rec.ID}
+	if f.NoLocal() {
+		t.Flags |= fanout.NoLocal
+	}
+	if f.RetainAsPublished() {
+		t.Flags |= fanout.RetainAsPublished
+	}
+	if group, filter, shared, _ := trie.SplitShared(rec.Filter); shared {
+		x.l.joinGroup(x.s, group, filter, t, false)
+	} else {
+		x.l.addSubscription(x.s, rec.Filter, t, false)
+	}
+}
+
+// delivery queues a message that was on its way, by its position in the store.
+func (r *recovery) delivery(id uint64, d *store.Delivery) error {
+	x := r.sessions[d.Session]
+	if x == nil {
+		return fmt.Errorf("a delivery to session %d, which does not exist", d.Session)
+	}
+	q := session.Delivery{Ref: id, Seq: d.Seq, Size: r.sizes[id], QoS: d.QoS, Retain: d.Retain, Again: true}
+	switch len(d.SubIDs) {
+	case 0:
+	case 1:
+		q.ID = d.SubIDs[0]
+	default:
+		ids := append([]uint32(nil), d.SubIDs...)
+		q.Many = &ids
+	}
+	x.s.Queue.Push(q)
+	x.lastSeq = max(x.lastSeq, d.Seq)
+	return nil
+}
+
+// released moves a delivery that got its PUBREC from the queue to the open exchanges: only the PUBREL is sent again.
+func (r *recovery) released(x *restored, seq uint64) {
+	x.s.Queue.Filter(func(d *session.Delivery) bool {
+		if d.Seq != seq {
+			return true
+		}
+		x.s.Sender().Restore(seq, d.QoS, true, *d)
+		return false
+	})
+}
+
+// install puts a session that came back into its loop. A connection that it had is lost: the will is due.
+func (l *loop) install(x *restored) {
+	s := x.s
+	l.b.slots.SetSeq(s.Slot, x.lastSeq)
+	l.setSession(s.Slot, s)
+	l.count.sessions.add(1)
+	l.leaveOffline(s)
+	if x.online {
+		return
+	}
+	l.clearSessionTimer(s)
+	if x.rest.Left > 0 {
+		s.expireAt = l.tick + ticks(time.Duration(x.rest.Left)*time.Second)
+	}
+	if s.Will != nil && x.delay.Left > 0 {
+		s.willAt = l.tick + ticks(time.Duration(x.delay.Left)*time.Second)
+	}
+	l.setSessionTimer(s)
+}
+
+// loadBatch is how many queued messages are read from the store at a time, ahead of the window.
+const loadBatch = 64
+
+// loadAhead reads the next queued messages that are in the store only, so that the delivery never waits for it.
+func (l *loop) loadAhead(s *sess) {
+	if s.loading {
+		return
+	}
+	s.loading = true
+	var refs []store.Ref
+	var seqs []uint64
+	s.Queue.Each(func(d *session.Delivery) {
+		if d.Msg == nil && len(refs) < loadBatch {
+			refs, seqs = append(refs, store.Ref(d.Ref)), append(seqs, d.Seq)
+		}
+	})
+	slot, gen := s.Slot, s.Gen
+	l.b.parts.Store.Load(refs, func(msgs []store.Message, err error) {
+		l.post(func(l *loop) { l.loaded(slot, gen, seqs, msgs, err) })
+	})
+}
+
+// loaded takes messages that were read. The session may have moved: then its new owner asks for itself.
+func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Message, err error) {
+	s := l.session(slot)
+	if s == nil || s.Gen != gen {
+		return
+	}
+	s.loading = false
+	if err != nil {
+		l.log.Error("load queued messages", "client", s.ClientID, "err", err)
+		return
+	}
+	bySeq := map[uint64]*store.Message{}
+	for i := range msgs {
+		bySeq[seqs[i]] = &msgs[i]
+	}
+	s.Queue.Filter(func(d *session.Delivery) bool {
+		m := bySeq[d.Seq]
+		if d.Msg != nil || m == nil {
+			return true
+		}
+		if m.ID == 0 {
+			l.dropped(DropLost)
+			return false
+		}
+		d.Msg = l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
+		if m.Expiry.Left > 0 {
+			d.Msg.Expires = l.now + time.Duration(m.Expiry.Left)*time.Second
+		}
+		return true
+	})
+	l.pump(s)
+}
