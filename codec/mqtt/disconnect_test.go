@@ -76,3 +76,9 @@ func TestPing(t *testing.T) {
 		t.Errorf("3.1 ignores the flags; got %v", err)
 	}
 }
+
+func TestAuthShortestForm(t *testing.T) {
+	if got, want := new(Auth).AppendTo(nil, V5, 0), pack(0xF0, 0); string(got) != string(want) {
+		t.Errorf("got % X, want % X", got, want)
+	}
+}

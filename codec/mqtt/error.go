@@ -27,9 +27,6 @@ const (
 	siteConnect5
 )
 
-// inConnect returns the site of the same version within CONNECT.
-func (s site) inConnect() site { return s | siteConnect3 }
-
 // fault is one way of being wrong, as an Error per site. Faults are package
 // variables: refusing a packet allocates nothing. Nobody may change them.
 type fault [4]Error

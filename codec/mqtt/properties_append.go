@@ -97,5 +97,8 @@ func (p *Properties) append(dst []byte, set uint64) []byte {
 // appendBlock writes the length and the properties. An empty set still has its
 // length. [MQTT-2.2.2-1]
 func (p *Properties) appendBlock(dst []byte, set uint64, size int) []byte {
+	if set == 0 {
+		return append(dst, 0)
+	}
 	return p.append(AppendVarint(dst, size), set)
 }

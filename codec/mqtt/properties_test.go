@@ -47,6 +47,36 @@ func TestPropertiesResetLetsLargeListsGo(t *testing.T) {
 	}
 }
 
+// Decoding into a used value takes out whatever kind of property was there.
+func TestPropertiesOfThePacketBeforeAreGone(t *testing.T) {
+	for id, value := range sample {
+		for sc := range scopes {
+			if allowed[sc]>>id&1 == 0 {
+				continue
+			}
+			var p Properties
+			if why := p.read(pack(id, value), sc); why != nil {
+				t.Fatalf("property %#x: %v", id, why.at(site5))
+			}
+			if p.clear(); !same(p, Properties{}) {
+				t.Errorf("after property %#x: got %+v, want nothing", id, p)
+			}
+		}
+	}
+}
+
+func TestListsOfOneLargePacketAreLetGo(t *testing.T) {
+	var u Unsubscribe
+	for _, n := range []int{keptEntries + 1, 1} {
+		if err := u.Decode(client311, 2, pack(0, 1, bytes.Repeat(pack("a"), n))); err != nil || len(u.Filters) != n {
+			t.Fatalf("%d filters: got %d, %v", n, len(u.Filters), err)
+		}
+	}
+	if cap(u.Filters) > keptEntries {
+		t.Errorf("got capacity %d, want at most %d", cap(u.Filters), keptEntries)
+	}
+}
+
 func TestAppendForward(t *testing.T) {
 	p := with(Properties{
 		PayloadFormat: 1, MessageExpiry: 9, ContentType: []byte("t"), ResponseTopic: []byte("r"), CorrelationData: []byte{0},

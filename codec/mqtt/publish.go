@@ -110,8 +110,9 @@ func (p *Publish) layout(v Version) (set uint64, props, remaining int) {
 		remaining += 2
 	}
 	if v >= V5 {
-		set = p.Props.in(inPublishFromServer)
-		props = p.Props.size(set)
+		if set = p.Props.in(inPublishFromServer); set != 0 {
+			props = p.Props.size(set)
+		}
 		remaining += VarintSize(props) + props
 	}
 	return set, props, remaining
