@@ -135,7 +135,7 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Add(stream, uint64(2), uint16(0))
 	f.Add(stream, uint64(3), uint16(40))
-	f.Add(someStream(), uint64(4), uint16(0))
+	f.Add(someStream(0, 120, 300), uint64(4), uint16(0))
 	f.Add(pack(0xC0, 0, 0x30, 0x80, 0x80, 0x80, 0x80), uint64(5), uint16(0))
 	f.Add(pack(0xC0, 0x80, 0, 0xC0, 0, 0, 0), uint64(6), uint16(0))
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64, max uint16) {

@@ -81,9 +81,9 @@ func whole(t *testing.T, stream []byte, max int) seen {
 }
 
 // someStream is packets of many sizes, and the start of one more.
-func someStream() (b []byte) {
+func someStream(payloads ...int) (b []byte) {
 	p := Publish{Topic: []byte("a/b"), QoS: 1, ID: 1}
-	for _, n := range []int{0, 1, 115, 116, 117, 130, 1000, 16375, 20000} {
+	for _, n := range payloads {
 		p.Payload = bytes.Repeat([]byte{byte(n)}, n)
 		b = AppendPingreq(p.AppendTo(b, V311))
 	}
@@ -91,7 +91,7 @@ func someStream() (b []byte) {
 }
 
 func TestReaderSeesTheSameHoweverCut(t *testing.T) {
-	stream := someStream()
+	stream := someStream(0, 1, 115, 116, 117, 130, 1000, 16375, 20000)
 	want := whole(t, stream, 0)
 	if len(want.packets) != 18 || want.err != nil || want.unread != 5 {
 		t.Fatalf("whole: got %d packets, error %v, %d unread; want 18, nil, 5", len(want.packets), want.err, want.unread)
