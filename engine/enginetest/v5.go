@@ -23,6 +23,8 @@ func v5Cases() []Case {
 		v5QoS,
 		v5Session,
 		v5Topics,
+		v5Shared,
+		v5Auth,
 		v5Flow,
 	)
 }
