@@ -29,9 +29,11 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 			return
 		}
 	}
-	if err := emptyFilter(p); err != nil {
-		c.fail(err)
-		return
+	for _, f := range p.Filters {
+		if len(f.Filter) == 0 {
+			c.fail(errEmptyFilter)
+			return
+		}
 	}
 	need := false
 	var replays []replayed
@@ -57,15 +59,7 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 	}
 }
 
-// emptyFilter finds a filter without a character, which no SUBACK code is for. [MQTT-4.7.3-1]
-func emptyFilter(p *mqtt.Subscribe) error {
-	for _, f := range p.Filters {
-		if len(f.Filter) == 0 {
-			return &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.7.3-1", Detail: "empty topic filter"}
-		}
-	}
-	return nil
-}
+var errEmptyFilter = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.7.3-1", Detail: "empty topic filter"}
 
 // subscribeOne makes or replaces one subscription. fresh: there was none.
 func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.Reason, fresh bool) {
@@ -178,6 +172,12 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 	if err := p.Decode(c.peer(), flags, body); err != nil {
 		c.fail(err)
 		return
+	}
+	for _, f := range p.Filters {
+		if len(f) == 0 {
+			c.fail(errEmptyFilter)
+			return
+		}
 	}
 	ack := &l.in.unsuback
 	ack.ID = p.ID
