@@ -30,6 +30,10 @@ func (l *loop) dispatch(c *conn, h mqtt.Header, body []byte) {
 			c.fail(errExchange)
 		}
 	case connected:
+		if err := h.Check(c.peer()); err != nil {
+			c.fail(err)
+			return
+		}
 		l.step(c, h, body)
 	}
 }
@@ -66,10 +70,7 @@ func (l *loop) step(c *conn, h mqtt.Header, body []byte) {
 
 // pingreq answers a PINGREQ. [MQTT-3.12.4-1]
 func (l *loop) pingreq(c *conn, flags byte, body []byte) {
-	if c.version == mqtt.V31 {
-		flags = 0 // reserved, and ignored in 3.1
-	}
-	if err := mqtt.DecodeEmpty(flags, body); err != nil {
+	if err := mqtt.DecodePing(c.peer(), flags, body); err != nil {
 		c.fail(err)
 		return
 	}

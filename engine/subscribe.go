@@ -39,7 +39,7 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 	var replays []replayed
 	for _, f := range p.Filters {
 		code, fresh := l.subscribeOne(c, f, id)
-		ack.Codes = append(ack.Codes, code)
+		ack.Codes = append(ack.Codes, spoken(c.version, code, f))
 		if h := l.b.parts.Hooks; h != nil && h.Subscribed != nil {
 			h.Subscribed(c.info(), f.Filter, code)
 		}
@@ -60,6 +60,14 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 }
 
 var errEmptyFilter = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.7.3-1", Detail: "empty topic filter"}
+
+// spoken is a SUBACK code as the version can say it: 3.1 has none for failure, its flow completes as if accepted.
+func spoken(v mqtt.Version, code mqtt.Reason, f mqtt.Subscription) mqtt.Reason {
+	if v == mqtt.V31 && code > mqtt.GrantedQoS2 {
+		return mqtt.Reason(f.QoS())
+	}
+	return code
+}
 
 // subscribeOne makes or replaces one subscription. fresh: there was none.
 func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.Reason, fresh bool) {
