@@ -90,9 +90,10 @@ func (h *hall) broker(t testing.TB, s Settings) string {
 	if err != nil {
 		t.Fatalf("start broker with %+v: %v", s, err)
 	}
-	h.foreign = stop == nil
 	if stop != nil {
 		h.outer.Cleanup(stop)
+	} else {
+		h.foreign = true // at the first call, from newHall: a foreign broker is asked for no other settings
 	}
 	h.brokers[s] = addr
 	return addr
