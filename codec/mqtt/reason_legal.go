@@ -27,10 +27,10 @@ var (
 		BadAuthenticationMethod, TopicNameInvalid, PacketTooLarge, QuotaExceeded, PayloadFormatInvalid,
 		RetainNotSupported, QoSNotSupported, UseAnotherServer, ServerMoved, ConnectionRateExceeded)
 
-	receivedFromClient = reasons(Success, // PUBACK, PUBREC
+	// PUBACK, PUBREC. Only servers have reason to say that nobody subscribes; from a client it is taken as success.
+	receivedReasons = reasons(Success, NoMatchingSubscribers,
 		UnspecifiedError, ImplementationSpecificError, NotAuthorized, TopicNameInvalid,
 		PacketIdentifierInUse, QuotaExceeded, PayloadFormatInvalid)
-	receivedFromServer = receivedFromClient.and(NoMatchingSubscribers)
 
 	releasedReasons = reasons(Success, PacketIdentifierNotFound) // PUBREL, PUBCOMP
 
@@ -59,8 +59,8 @@ var (
 // legalReasons is indexed by packet type, then by sender (0 client, 1 server).
 var legalReasons = [16][2]*reasonSet{
 	CONNACK:    {nil, &connackReasons},
-	PUBACK:     {&receivedFromClient, &receivedFromServer},
-	PUBREC:     {&receivedFromClient, &receivedFromServer},
+	PUBACK:     {&receivedReasons, &receivedReasons},
+	PUBREC:     {&receivedReasons, &receivedReasons},
 	PUBREL:     {&releasedReasons, &releasedReasons},
 	PUBCOMP:    {&releasedReasons, &releasedReasons},
 	SUBACK:     {nil, &subackReasons},
