@@ -138,10 +138,10 @@ func (b *Broker) Start() (err error) {
 	if err := b.recover(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	b.startSys()
 	for _, l := range b.listeners {
 		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, b.admission(l)))
 	}
+	b.startSys()
 	return nil
 }
 

@@ -4,11 +4,9 @@ import "github.com/penstock-mqtt/penstock/codec/mqtt"
 
 // Violations that no single packet shows: they lie in the order of packets.
 var (
-	errFirst      = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-1", Detail: "the first packet is not a CONNECT"}
-	errSecond     = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-2", Detail: "second CONNECT"}
-	errExchange   = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.2-30", Detail: "only AUTH and DISCONNECT may come before the CONNACK"}
-	errServerOnly = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.8.0-1", Detail: "a packet that only servers send"}
-	errReserved   = &mqtt.Error{Reason: mqtt.MalformedPacket, Rule: "MQTT-4.8.0-1", Detail: "reserved packet type"}
+	errFirst    = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-1", Detail: "the first packet is not a CONNECT"}
+	errSecond   = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-2", Detail: "second CONNECT"}
+	errExchange = &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.2-30", Detail: "only AUTH and DISCONNECT may come before the CONNACK"}
 )
 
 // dispatch finds the step for a packet and says what is legal when.
@@ -38,7 +36,7 @@ func (l *loop) dispatch(c *conn, h mqtt.Header, body []byte) {
 	}
 }
 
-// step is the table of what a connected client may send.
+// step is the table of what a connected client may send; Header.Check has refused all else.
 func (l *loop) step(c *conn, h mqtt.Header, body []byte) {
 	switch h.Type {
 	case mqtt.PUBLISH:
@@ -54,17 +52,9 @@ func (l *loop) step(c *conn, h mqtt.Header, body []byte) {
 	case mqtt.DISCONNECT:
 		l.disconnectPacket(c, h.Flags, body)
 	case mqtt.AUTH:
-		if c.version != mqtt.V5 {
-			c.fail(errReserved)
-			return
-		}
 		l.authPacket(c, h, body)
 	case mqtt.CONNECT: // [MQTT-3.1.0-2]
 		c.fail(errSecond)
-	case mqtt.CONNACK, mqtt.SUBACK, mqtt.UNSUBACK, mqtt.PINGRESP:
-		c.fail(errServerOnly)
-	default:
-		c.fail(errReserved)
 	}
 }
 
