@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxDiscard is how much input a finishing connection may still send before it is no longer read at all.
+// maxDiscard is how much input of a finishing connection is read and dropped within one tick.
 const maxDiscard = 1 << 20
 
 // linger is what a finishing connection has left.
 type linger struct {
 	until time.Duration
 	bytes int
+	deaf  bool // not read until the next tick
 }
 
 // Close ends the connection. From now on Write says net.ErrClosed and Data is not called; Closed follows when the
@@ -30,7 +31,7 @@ func (c *Conn) Close() {
 
 // Finish ends the sending direction behind what was written and waits for the peer to end its own, at most for wait;
 // then the connection is closed. Input is discarded, Data is not called any more, Write says net.ErrClosed. A peer that
-// keeps sending is read up to 1 MB, then only waited for. The precision of wait is a tick.
+// keeps sending is read at 1 MB a tick. The precision of wait is a tick.
 func (c *Conn) Finish(wait time.Duration) {
 	if c.state != open {
 		return
@@ -53,20 +54,25 @@ func (c *Conn) Finish(wait time.Duration) {
 
 // discard drops input of a finishing connection, within its bound.
 func (l *Loop) discard(c *Conn, n int) {
-	f := l.lingering[c]
-	if f == nil {
-		return
-	}
-	if f.bytes -= n; f.bytes <= 0 && c.flags&paused == 0 {
-		c.listen(false)
+	if f := l.lingering[c]; f != nil {
+		if f.bytes -= n; f.bytes <= 0 && !f.deaf {
+			f.deaf = true
+			c.listen(false)
+		}
 	}
 }
 
-// expire closes the connections whose peers did not end in time.
+// expire closes the finishing connections whose peers did not end in time and lets the others send on.
 func (l *Loop) expire(now time.Duration) {
 	for c, f := range l.lingering {
 		if f.until <= now {
 			c.Close()
+			continue
+		}
+		f.bytes = maxDiscard
+		if f.deaf {
+			f.deaf = false
+			c.listen(true)
 		}
 	}
 }

@@ -128,8 +128,13 @@ func serve(t testing.TB, e *Engine, network string, l *Loop) (dial func() net.Co
 // eventually waits until ok says yes.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); runtime.Gosched() {
-		if time.Now().After(deadline) {
+	deadline := time.After(patience)
+	again := time.NewTicker(200 * time.Microsecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-deadline:
 			t.Fatalf("never: %s\n%s", what, stacks())
 		}
 	}

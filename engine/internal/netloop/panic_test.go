@@ -46,6 +46,8 @@ func TestPanicEndsItsConnectionOnly(t *testing.T) {
 	l := e.Loops()[0]
 	dial, _ := serve(t, e, "tcp", nil)
 	bystander := dial()
+	_, _ = bystander.Write([]byte("here"))
+	wants(t, bystander, "here")
 	for _, w := range []string{"Open", "Data", "Writable", "Closed", "Wake", "Flush", "Tick"} {
 		q.on(t, l, func() { where, armed = w, true })
 		ofConn := w == "Open" || w == "Data" || w == "Writable" || w == "Closed"

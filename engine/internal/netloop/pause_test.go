@@ -95,7 +95,7 @@ func TestPausedByAnothersCallbackKeepsWhatWasRead(t *testing.T) {
 		},
 	})
 	l := e.Loops()[0]
-	dial, _ := serve(t, e, "tcp", nil)
+	dial, _ := serve(t, e, "unix", nil) // readable as soon as written
 	clients := map[byte]net.Conn{'a': dial(), 'b': dial()}
 	for name, c := range clients {
 		_, _ = c.Write([]byte{name})
