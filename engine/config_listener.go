@@ -137,9 +137,18 @@ func checkAddress(address string) error {
 		return fmt.Errorf("must end in a port from 0 to 65535, is %q", address)
 	}
 	if strings.Contains(host, ":") {
-		if _, err := netip.ParseAddr(host); err != nil {
+		if addr, err := netip.ParseAddr(host); err != nil || !isHostname(addr.Zone()) {
 			return fmt.Errorf("has no valid IPv6 address: %q", address)
 		}
+	} else if !isHostname(host) {
+		return fmt.Errorf("has no valid host: %q", address)
 	}
 	return nil
+}
+
+// isHostname reports whether s holds only what names of hosts and interfaces are made of.
+func isHostname(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".-_", r))
+	})
 }

@@ -169,6 +169,8 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"listeners.0.address", "localhost:mqtt", "listeners.0.address", "port from 0 to 65535"},
 		{"listeners.0.address", "localhost:65536", "listeners.0.address", "port from 0 to 65535"},
 		{"listeners.0.address", "[::x]:1883", "listeners.0.address", "IPv6"},
+		{"listeners.0.address", "[fe80::1%e\x940]:1883", "listeners.0.address", "IPv6"},
+		{"listeners.0.address", "a b:1883", "listeners.0.address", "no valid host"},
 		{"listeners.0.versions", "3,6", "listeners.0.versions", "3, 4 and 5"},
 		{"listeners.0.versions", "4,4", "listeners.0.versions", "3, 4 and 5"},
 		{"listeners.0.max_connections", "-1", "listeners.0.max_connections", "at least 0"},
