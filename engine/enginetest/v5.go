@@ -26,5 +26,10 @@ func v5Cases() []Case {
 		v5Shared,
 		v5Auth,
 		v5Flow,
+		v5Will,
+		v5Overlap,
+		v5Faults,
+		v5Properties,
+		v5Codes,
 	)
 }

@@ -175,7 +175,7 @@ func (a aliases) resolve(m Message, c *conn) Message {
 	if m.Topic != "" {
 		a[alias] = m.Topic
 	} else if m.Topic, ok = a[alias]; !ok {
-		c.t.Fatalf("got topic alias %d without a topic, known are %v", alias, a)
+		c.fatalf("got topic alias %d without a topic, known are %v", alias, a)
 	}
 	return m
 }

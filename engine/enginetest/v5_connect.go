@@ -96,11 +96,11 @@ func (c *conn) unserved() {
 	if err == nil {
 		old := p.first == typConnack && len(p.body) == 2 && p.body[0] == 0 && p.body[1] == 1
 		if !old && (p.first != typConnack || len(p.body) < 3 || p.body[0] != 0 || p.body[1] != 0x84) {
-			c.t.Fatalf("got %v, want a CONNACK with code 84, or 01 in the form of 3.x", p)
+			c.fatalf("got %v, want a CONNACK with code 84, or 01 in the form of 3.x", p)
 		}
 		p, err = c.read(patience)
 	}
 	if !isClosed(err) {
-		c.t.Fatalf("got %v, %v, want the connection closed", p, err)
+		c.fatalf("got %v, %v, want the connection closed", p, err)
 	}
 }

@@ -158,7 +158,7 @@ func otherPackets(t *T) {
 func (c *conn) noMore(from *conn) {
 	c.t.Helper()
 	if m, ok := c.untilMarker(from); ok {
-		c.t.Fatalf("got %+v, want no message", m)
+		c.fatalf("got %+v, want no message", m)
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *conn) told(codes ...byte) {
 	}
 	p := c.next()
 	if r := c.parse(want, p); p.first != want || !slices.Contains(codes, r.code) {
-		c.t.Fatalf("got %v, want reason code % X", p, codes)
+		c.fatalf("got %v, want reason code % X", p, codes)
 	}
 	c.closed()
 }
@@ -158,7 +158,7 @@ func (c *conn) retain(m Message) {
 	m.Retain = true
 	m.QoS = max(m.QoS, 1)
 	if code := c.publish(m); code >= 0x80 {
-		c.t.Fatalf("retained message for %q: refused with code %02X", m.Topic, code)
+		c.fatalf("retained message for %q: refused with code %02X", m.Topic, code)
 	}
 	if c.t.hall.foreign {
 		c.t.Cleanup(func() {
