@@ -16,8 +16,8 @@ import (
 // many prefixes, and prefixes are told apart only for their first levels: both cost misses, never freshness.
 type Cache[V any] struct {
 	index *Index
-	table []cached[V] // two to each hash
-	mask  uint64
+	table []cached[V] // a topic has one place in each half
+	mask  uint64      // of a half
 	clock uint32
 	long  V // for topics that are not kept
 
@@ -42,19 +42,18 @@ const (
 
 // NewCache returns a cache of at least so many topics in front of x.
 func NewCache[V any](x *Index, entries int) *Cache[V] {
-	n := 2 << bits.Len(uint(max(entries, 2)-1)/2)
-	return &Cache[V]{index: x, table: make([]cached[V], n), mask: uint64(n - 2)}
+	half := 1 << bits.Len(uint(max(entries, 2)-1)/2)
+	return &Cache[V]{index: x, table: make([]cached[V], 2*half), mask: uint64(half - 1)}
 }
 
 // Lookup returns what the caller left for topic. If it is not a hit, the caller matches and fills *v at once:
 // *v is then what was left for some topic before, to be cleaned up and reused. v is valid until the next Lookup.
 func (c *Cache[V]) Lookup(topic []byte) (v *V, hit bool) {
 	hash := xxhash.Sum64(topic)
-	at := hash << 1 & c.mask
-	pair := c.table[at : at+2 : at+2]
+	// Two independent places: topics that meet in one go apart in the other, so that few keep evicting each other.
+	places := [2]*cached[V]{&c.table[hash&c.mask], &c.table[c.mask+1+hash>>32&c.mask]}
 	c.clock++
-	for i := range pair {
-		e := &pair[i]
+	for _, e := range places {
 		if e.hash != hash || e.n == 0 || string(e.topic) != string(topic) {
 			continue
 		}
@@ -75,8 +74,8 @@ func (c *Cache[V]) Lookup(topic []byte) (v *V, hit bool) {
 		c.misses++
 		return &c.long, false
 	}
-	e := &pair[0]
-	if other := &pair[1]; e.n != 0 && (other.n == 0 || int32(other.clock-e.clock) < 0) {
+	e := places[0]
+	if other := places[1]; e.n != 0 && (other.n == 0 || int32(other.clock-e.clock) < 0) {
 		e = other
 	}
 	e.clock = c.clock
@@ -126,7 +125,7 @@ func (c *Cache[V]) Stats() (hits, revalidated, misses uint64) {
 func (c *Cache[V]) Clear(drop func(*V)) {
 	for i := range c.table {
 		e := &c.table[i]
-		if e.topic != nil && drop != nil {
+		if e.n != 0 && drop != nil {
 			drop(&e.v)
 		}
 		*e = cached[V]{}

@@ -6,8 +6,8 @@ import "bytes"
 // deleted meanwhile may be among them or not. The order is none.
 func (r *Retained) Collect(filter []byte, dst []RetainedRef) []RetainedRef {
 	var few [16]wanted
-	w := walk{levels: few[:0]}
-	w.read(r.keys, filter)
+	levels, hash := r.keys.wanted(filter, few[:0])
+	w := walk{levels: levels, hash: hash}
 	if shard, one := w.shard(r); one {
 		return w.collect(r, shard, dst)
 	}
@@ -34,20 +34,21 @@ type walk struct {
 	hidden bool // node is not for this filter, nor what is below
 }
 
-func (w *walk) read(k *keys, filter []byte) {
+// wanted appends the levels of a filter; hash says that "#" follows them.
+func (k *keys) wanted(filter []byte, dst []wanted) (levels []wanted, hash bool) {
 	for more := true; more; {
 		var name []byte
 		name, filter, more = bytes.Cut(filter, slash)
 		switch {
 		case len(name) == 1 && name[0] == '#':
-			w.hash = true
-			return
+			return dst, true
 		case len(name) == 1 && name[0] == '+':
-			w.levels = append(w.levels, wanted{plus: true})
+			dst = append(dst, wanted{plus: true})
 		default:
-			w.levels = append(w.levels, wanted{name: name, hash: k.level(name)})
+			dst = append(dst, wanted{name: name, hash: k.level(name)})
 		}
 	}
+	return dst, false
 }
 
 // shard returns the only shard that can match, if there is only one.
@@ -73,7 +74,10 @@ func (w *walk) collect(r *Retained, shard uint32, dst []RetainedRef) []RetainedR
 	w.node, w.depth, w.hidden = 0, 0, false
 	s.mu.RLock()
 	paused := false
-	for !w.run(s, shard, &dst) {
+	for done := false; ; {
+		if dst, done = w.run(s, shard, dst); done {
+			break
+		}
 		if !paused {
 			s.walks.Add(1)
 			paused = true
@@ -96,18 +100,18 @@ func (w *walk) collect(r *Retained, shard uint32, dst []RetainedRef) []RetainedR
 }
 
 // run visits some nodes; done says that there are no more.
-func (w *walk) run(s *retainedShard, shard uint32, dst *[]RetainedRef) (done bool) {
+func (w *walk) run(s *retainedShard, shard uint32, dst []RetainedRef) (all []RetainedRef, done bool) {
 	for range walkStep {
 		if (w.hidden || !w.down(s)) && !w.on(s) {
-			return true
+			return dst, true
 		}
 		n := s.node(w.node)
 		w.hidden = n.parent == 0 && w.wild(1) && n.length > 0 && s.name(n)[0] == '$' // [MQTT-4.7.2-1]
 		if w.depth >= len(w.levels) && !w.hidden && n.flags&nodeValue != 0 {
-			*dst = append(*dst, retainedRef(shard, w.node, n.generation))
+			dst = append(dst, retainedRef(shard, w.node, n.generation))
 		}
 	}
-	return false
+	return dst, false
 }
 
 // wild reports whether all siblings at this depth are of interest.

@@ -9,7 +9,7 @@ import "math/bits"
 type pagedList struct {
 	pages []*subPage
 	n     int
-	room  int // no page before this one has room
+	open  []uint64 // a bit for each page: it has room
 	parts []placeTable
 	moved uint32
 	dead  bool // the list is not used any more
@@ -43,13 +43,7 @@ func (l *pagedList) add(s Sub) (old Sub, existed bool) {
 		old, *p = *p, s
 		return old, true
 	}
-	for l.room < len(l.pages) && l.pages[l.room].n == pageSubs {
-		l.room++
-	}
-	if l.room == len(l.pages) {
-		l.pages = append(l.pages, new(subPage))
-	}
-	place := uint32(l.room*pageSubs + l.pages[l.room].firstFree())
+	place := l.free()
 	l.put(place, s)
 	l.n++
 	if l.n == partsAt && len(l.parts) == 1 {
@@ -82,23 +76,45 @@ func (l *pagedList) remove(who uint32) (old Sub, ok bool) {
 		for k := len(l.pages) - 1; k >= 0 && l.pages[k].n == 0; k-- {
 			l.pages[k] = nil
 			l.pages = l.pages[:k]
+			l.open[k/64] &^= 1 << (k % 64)
 		}
 	}
-	l.room = min(l.room, len(l.pages), int(place/pageSubs))
 	return old, true
+}
+
+// free returns a place that is not in use: the first page that has one, so that the last pages empty first.
+func (l *pagedList) free() uint32 {
+	page := len(l.pages)
+	for w, open := range l.open {
+		if open != 0 {
+			page = w*64 + bits.TrailingZeros64(open)
+			break
+		}
+	}
+	if page == len(l.pages) {
+		l.pages = append(l.pages, new(subPage))
+		if page/64 == len(l.open) {
+			l.open = append(l.open, 0)
+		}
+		l.open[page/64] |= 1 << (page % 64)
+	}
+	return uint32(page*pageSubs + l.pages[page].firstFree())
 }
 
 func (l *pagedList) put(place uint32, s Sub) {
 	p, i := l.pages[place/pageSubs], place%pageSubs
 	p.subs[i] = s
 	p.live[i>>6] |= 1 << (i & 63)
-	p.n++
+	if p.n++; p.n == pageSubs {
+		l.open[place/pageSubs/64] &^= 1 << (place / pageSubs % 64)
+	}
 }
 
 func (l *pagedList) clear(place uint32) {
 	p, i := l.pages[place/pageSubs], place%pageSubs
 	p.live[i>>6] &^= 1 << (i & 63)
 	p.n--
+	l.open[place/pageSubs/64] |= 1 << (place / pageSubs % 64)
 }
 
 // last is the highest place in use.
@@ -159,7 +175,7 @@ func (l *pagedList) split() {
 }
 
 func (l *pagedList) size() int {
-	n := len(l.pages)*(1536+8) + len(l.parts)*32
+	n := len(l.pages)*(1536+8) + cap(l.open)*8 + len(l.parts)*32
 	for i := range l.parts {
 		n += cap(l.parts[i].slots) * 4
 	}

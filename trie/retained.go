@@ -64,7 +64,8 @@ func (r *Retained) shard(topic []byte) *retainedShard {
 	return &r.shards[r.shardOf(first, second)]
 }
 
-// Set stores value under topic; replaced says that there was one.
+// Set stores value under topic; replaced says that there was one. Each level is a node of some 50 bytes unless
+// other topics share it; so whoever takes topics from strangers bounds their Levels.
 func (r *Retained) Set(topic, value []byte) (replaced bool) {
 	s := r.shard(topic)
 	s.mu.Lock()

@@ -1,6 +1,9 @@
 package trie
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // tree is a tree of topic levels. Its nodes are numbered, without pointers; a node's child is found by a hash
 // of both, its children are linked for those who want them all. Node 0 is the root. No lock: it is guarded by
@@ -14,24 +17,25 @@ type tree struct {
 	buckets
 }
 
-// node is 44 bytes. A node without value and child is pruned.
+// node is 48 bytes. A node without value and child is pruned.
 type node struct {
 	parent      uint32
 	child       uint32 // first one
 	next, prev  uint32 // siblings
 	hash, chain uint32
-	name, value uint32 // value is the owner's: a ref of the heap, or a number
-	size        uint32 // of the value
+	value, size uint32 // the owner's: a ref of the heap and its length, or a number
 	generation  uint32
 	length      uint16 // of the name
 	flags       uint16
+	name        [shortName]byte // the name if it fits, else a ref of the heap
 }
 
 const (
 	nodeLive  = 1 << iota
 	nodeValue // has a value
 
-	nodesChunk = 11 // 2048 nodes are 11 pages of the allocator
+	shortName  = 8
+	nodesChunk = 11 // 2048 nodes are 12 pages of the allocator
 )
 
 func (t *tree) init(k *keys) {
@@ -42,7 +46,24 @@ func (t *tree) init(k *keys) {
 
 func (t *tree) node(i uint32) *node { return t.nodes.at(i) }
 
-func (t *tree) name(n *node) []byte { return t.heap.view(ref(n.name), int(n.length)) }
+// name is valid until a node is added or n is freed.
+func (t *tree) name(n *node) []byte {
+	if n.length <= shortName {
+		return n.name[:n.length]
+	}
+	return t.heap.view(n.nameRef(), int(n.length))
+}
+
+func (t *tree) setName(n *node, name []byte) {
+	n.length = uint16(len(name))
+	if len(name) <= shortName {
+		copy(n.name[:], name)
+	} else {
+		binary.LittleEndian.PutUint32(n.name[:], uint32(t.heap.put(name)))
+	}
+}
+
+func (n *node) nameRef() ref { return ref(binary.LittleEndian.Uint32(n.name[:])) }
 
 func (t *tree) hash(parent uint32, level uint64) uint32 {
 	return uint32((level ^ uint64(parent)*t.keys.child) * t.keys.mix >> 32)
@@ -105,9 +126,9 @@ func (t *tree) attach(parent uint32, level uint64, name []byte) uint32 {
 	head, p, n := t.head(hash), t.node(parent), t.node(i)
 	*n = node{
 		parent: parent, next: p.child, hash: hash, chain: *head,
-		name: uint32(t.heap.put(name)), length: uint16(len(name)),
 		generation: n.generation, flags: nodeLive,
 	}
+	t.setName(n, name)
 	if p.child != 0 {
 		t.node(p.child).prev = i
 	}
@@ -132,7 +153,9 @@ func (t *tree) prune(i uint32) {
 			t.node(n.next).prev = n.prev
 		}
 		t.unchain(i, n)
-		t.heap.free(ref(n.name))
+		if n.length > shortName {
+			t.heap.free(n.nameRef())
+		}
 		parent := n.parent
 		*n = node{next: t.free, generation: n.generation + 1}
 		t.free = i
@@ -192,4 +215,4 @@ func (t *tree) path(i uint32, dst []byte) []byte {
 	return dst
 }
 
-func (t *tree) bytes() int { return t.heap.size() + t.nodes.cap()*44 + t.heads.cap()*4 }
+func (t *tree) bytes() int { return t.heap.size() + t.nodes.cap()*48 + t.heads.cap()*4 }
