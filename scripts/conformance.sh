@@ -25,7 +25,7 @@ CONFORMANCE_TARGET=$target go test -count=1 -run '^TestConformance$' -json ./eng
 status=0
 go run ./engine/enginetest/matrix <"$work/events" >"$work/table" || status=$?
 if [ $status -ne 0 ]; then
-	sed -n 's/.*"Output":"\( *[a-zA-Z0-9_]*\.go:[0-9]*: .*\|.*--- FAIL: .*\)\\n"}$/\1/p' "$work/events" >&2
+	sed -n 's/.*"Output":"\( *[a-zA-Z0-9_]*\.go:[0-9]*: .*\|.*--- FAIL: .*\)\\n"}$/\1/p' "$work/events" | grep -v ': n/a: ' >&2 || true
 fi
 
 case ${1-} in

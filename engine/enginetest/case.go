@@ -93,7 +93,7 @@ func (t *T) withConfig(set func(s *Settings)) {
 	var s Settings
 	set(&s)
 	if t.hall.foreign {
-		t.na(fmt.Sprintf("needs a setting: %+v", s))
+		t.na(fmt.Sprint("needs the setting ", s))
 	}
 	t.addr = t.hall.broker(t, s)
 }

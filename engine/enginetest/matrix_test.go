@@ -34,6 +34,9 @@ func TestMatrixIsComplete(t *testing.T) {
 		known[r.Name()] = true
 		if !covered[r.Name()] && (r.Visible() || r.BindsServer()) {
 			missing = append(missing, r.Name())
+			if !mayBePending(r) {
+				t.Errorf("%s has no case: %s", r.Name(), r.Test)
+			}
 		}
 	}
 	for name := range covered {
@@ -41,10 +44,10 @@ func TestMatrixIsComplete(t *testing.T) {
 			t.Errorf("cases for %s, which is no rule of the tables", name)
 		}
 	}
-	checkPending(t, rules, missing)
+	checkPending(t, missing)
 }
 
-func checkPending(t *testing.T, rules []Rule, missing []string) {
+func checkPending(t *testing.T, missing []string) {
 	if *rewrite {
 		text := pendingHead + strings.Join(missing, "\n") + "\n"
 		if err := os.WriteFile("pending.txt", []byte(text), 0o644); err != nil {
@@ -66,10 +69,7 @@ func checkPending(t *testing.T, rules []Rule, missing []string) {
 			t.Errorf("pending.txt holds %s, which has a case or is no rule that needs one", name)
 		}
 	}
-	if len(pending) > pendingCeiling {
-		t.Errorf("pending.txt holds %d rules, want at most %d: the list may only shrink", len(pending), pendingCeiling)
-	}
 }
 
-// pendingCeiling is the number of rules pending.txt may hold. It is lowered as cases are written.
-const pendingCeiling = 368
+// mayBePending tells whether a rule may go without a case: it cannot be seen, or it binds a transport that does not exist yet.
+func mayBePending(r Rule) bool { return r.Test == "-" || strings.HasPrefix(r.ID, "MQTT-6.0.0-") }

@@ -3,6 +3,9 @@ package enginetest
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -27,7 +30,18 @@ type Settings struct {
 	Forbid            bool   // nobody may publish or subscribe below "forbidden/"
 	MaxClientID       int    // longer client identifiers are refused; 0 = default
 	EnhancedAuth      bool   // the authentication method authMethod exists: two steps, see target_penstock_test.go
-	Alone             string // names a broker that only the cases giving the same name use
+}
+
+// String lists what differs from the defaults.
+func (s Settings) String() string {
+	var list []string
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			list = append(list, fmt.Sprintf("%s=%v", v.Type().Field(i).Name, v.Field(i)))
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // What a broker started with Login, Forbid or EnhancedAuth knows.
@@ -88,7 +102,7 @@ func (h *hall) broker(t testing.TB, s Settings) string {
 	}
 	addr, stop, err := h.start(s)
 	if err != nil {
-		t.Fatalf("start broker with %+v: %v", s, err)
+		t.Fatalf("start broker with settings %q: %v", s, err)
 	}
 	if stop != nil {
 		h.outer.Cleanup(stop)

@@ -96,10 +96,10 @@ func write(w io.Writer, results map[string]string) (ok bool, err error) {
 
 const head = `# Conformance
 
-Made by ` + "`scripts/conformance.sh`" + `; do not edit. A row is a rule of the specification and one test of it over a real socket. ` + "`n/a`" + `: the broker
-cannot be given the setting that the test needs. Rules without a test bind clients only, cannot be seen over a socket, or are pending.
+Made by ` + "`scripts/conformance.sh`" + `; do not edit. A row is a rule of the specification and one test of it over a real socket; ids without
+a number are our own. ` + "`n/a`" + `: the broker cannot be given the setting that the test needs. A row without a test says why it has none.
 
-| MQTT | rules | rules with a test | tests | pass | fail | n/a |
+| MQTT | ids | ids with a test | tests | pass | fail | n/a |
 |---|---|---|---|---|---|---|
 `
 
@@ -112,7 +112,7 @@ func why(r enginetest.Rule) string {
 	case r.Test == "-":
 		return "cannot be seen over a socket"
 	case !r.Visible():
-		return "binds clients only"
+		return "binds clients only: codec/client has the tests"
 	}
 	return "pending"
 }
