@@ -52,9 +52,9 @@ var layers = map[string]layer{
 	"engine/internal/session": {imports: "codec/mqtt codec/flow trie fanout"},
 
 	// contracts the core calls
-	"engine/store":           {imports: "codec/mqtt"},
-	"engine/store/storetest": {imports: "engine/store"},
-	"engine/auth":            {imports: "codec/mqtt"},
+	"engine/store":           {imports: "codec/mqtt", tests: "engine/store/storetest"},
+	"engine/store/storetest": {imports: "engine/store codec/mqtt"},
+	"engine/auth":            {imports: "codec/mqtt", tests: "engine/auth/authtest"},
 	"engine/auth/authtest":   {imports: "engine/auth codec/mqtt"},
 
 	// connections, sessions, steps
@@ -65,7 +65,8 @@ var layers = map[string]layer{
 	},
 
 	// on top of the core
-	"engine/enginetest":        {imports: "engine engine/store engine/auth codec/mqtt codec/client"},
+	"perf":                     {tests: "codec/mqtt codec/flow trie fanout engine"},
+	"engine/enginetest":        {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt"},
 	"engine/enginetest/matrix": {imports: "engine/enginetest"},
 
 	// the program
