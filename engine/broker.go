@@ -302,4 +302,9 @@ func (b *Broker) awaitNoConns(ctx context.Context) error {
 }
 
 // clock is the broker's monotonic time. It begins above zero, so that zero can mean never.
-func (b *Broker) clock() time.Duration { return time.Since(b.began) + time.Second }
+func (b *Broker) clock() time.Duration {
+	if now := b.parts.Clock; now != nil {
+		return now() + time.Second
+	}
+	return time.Since(b.began) + time.Second
+}

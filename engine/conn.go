@@ -73,7 +73,7 @@ func (c *conn) peer() mqtt.Peer { return mqtt.Peer{Version: c.version} }
 func (c *conn) remote() netip.AddrPort { return c.nc.RemoteAddr() }
 
 func (c *conn) info() ClientInfo {
-	i := ClientInfo{Listener: c.lst.name, Remote: c.remote(), Version: c.version}
+	i := ClientInfo{Listener: c.lst.name, Loop: int(c.l.id), Remote: c.remote(), Version: c.version}
 	if c.sess != nil {
 		i.ClientID = c.sess.ClientID
 	}

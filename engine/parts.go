@@ -3,6 +3,7 @@ package engine
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
@@ -23,6 +24,9 @@ type Parts struct {
 	Hooks *Hooks
 	// Version is what $SYS/broker/version says.
 	Version string
+	// Clock is the time on which everything that expires is measured: monotonic, from any beginning. nil takes the
+	// machine's. The loops look at it several times a second, so tests can let hours pass at once.
+	Clock func() time.Duration
 }
 
 // Hooks observe what clients do. Each func may be nil; each runs on the client's event loop and must not block.
@@ -40,6 +44,7 @@ type ClientInfo struct {
 	ClientID  string
 	Principal string // as the authenticator named it; empty for anonymous clients
 	Listener  string
+	Loop      int // index of the event loop that carries the connection
 	Remote    netip.AddrPort
 	Version   mqtt.Version
 }
