@@ -15,6 +15,8 @@ type Memory struct {
 	failure  error
 	pressure Pressure
 	closed   bool
+	closing  context.Context // of Close; nil before
+	cut      bool            // Close's time was over before the last commit
 
 	// Commits that go by the store's goroutine: because the test delays them, or because an error
 	// cannot be told by Append's answer.
@@ -76,6 +78,9 @@ func (m *Memory) commit(b *Batch) error {
 		return m.failure
 	case m.closed:
 		return ErrClosed
+	case m.closing != nil && m.closing.Err() != nil:
+		m.cut = true
+		return ErrClosed
 	}
 	if err := Each(b.Bytes(), &m.scratch, func(*Record) error { return nil }); err != nil {
 		m.failure = err // a batch that its own encoder did not write
@@ -127,18 +132,13 @@ func (m *Memory) Pressure() Pressure {
 
 // Close implements Store.
 func (m *Memory) Close(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.closed = true // what still waits fails
-	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.delayed = false
+	m.delayed, m.closing = false, ctx
 	m.start()
 	m.settle()
 	m.closed = true
-	if !stop() {
+	if m.cut {
 		return ctx.Err()
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"testing"
 
@@ -148,64 +147,5 @@ func TestDamagedRecordsAreRefused(t *testing.T) {
 		if n, err := Decode(in, &r); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%x: got %d %v, want ErrMalformed", in, n, err)
 		}
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, r := range samples() {
-		var b Batch
-		b.Record(&r)
-		if len(b.Bytes()) < 1000 {
-			f.Add(b.Bytes())
-		}
-	}
-	f.Add([]byte{0x7f, 9, 3, 'a', 'b', 'c'})
-	f.Fuzz(func(t *testing.T, in []byte) {
-		var r, again Record
-		for rest := in; len(rest) > 0; {
-			n, err := Decode(rest, &r)
-			if err != nil {
-				return
-			}
-			if n <= 0 || n > len(rest) {
-				t.Fatalf("%x: got length %d of %d", rest, n, len(rest))
-			}
-			if size := 64 * cap(r.Deliveries); size > 64*64+128*len(in) {
-				t.Fatalf("%x: %d bytes of deliveries for %d bytes", rest, size, len(in))
-			}
-			var b Batch
-			b.Record(&r)
-			if r.Kind <= META {
-				if _, err := Decode(b.Bytes(), &again); err != nil {
-					t.Fatalf("%x: written again as %x: %v", rest[:n], b.Bytes(), err)
-				}
-				if got, want := plain(&again), plain(&r); got != want {
-					t.Fatalf("%x: written again\n got %s\nwant %s", rest[:n], got, want)
-				}
-			}
-			// Fields have one form only, so the bytes are the same but for a length written too long.
-			if r.Version == version && len(b.Bytes()) == n && !bytes.Equal(b.Bytes(), rest[:n]) {
-				t.Fatalf("got %x, want %x", b.Bytes(), rest[:n])
-			}
-			rest = rest[n:]
-		}
-	})
-}
-
-func TestFoldedStateIsItsOwnFixpoint(t *testing.T) {
-	m := NewMemory()
-	var b Batch
-	for _, r := range samples() {
-		if r.Kind != SESDEL {
-			b.Record(&r)
-		}
-	}
-	m.Append(&b, nil)
-	list := func(m *Memory) (all []string) {
-		m.st.visit(func(r *Record) error { all = append(all, plain(r)); return nil })
-		return all
-	}
-	if got, want := list(m.Reopen()), list(m); !reflect.DeepEqual(got, want) || len(want) == 0 {
-		t.Errorf("reopened:\n got %q\nwant %q", got, want)
 	}
 }
