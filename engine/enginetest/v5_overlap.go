@@ -108,9 +108,9 @@ var v5Overlap = []Case{
 		old.acked(typPubrel, second.ID)
 		c := t.session("c")
 		old.told(0x8E)
+		c.acked(typPubrel, second.ID) // before or behind the other
 		first.Dup = true
 		t.equal("message", c.take(), first)
-		t.equal("identifier of the PUBREL", c.reply(typPubrel).id, second.ID)
 		c.send(ack(0x40, first.ID), ack(0x70, second.ID))
 		c.payloads(p, "2", "3", "4")
 	}),

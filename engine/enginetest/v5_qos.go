@@ -188,11 +188,11 @@ var v5QoS = []Case{
 		c.ping() // nothing came meanwhile
 		c.disconnect()
 		c = t.session("c")
+		c.acked(typPubrel, released) // before, behind or among the others
 		for _, m := range open[:3] {
 			m.Dup = true
 			t.equal("message", c.take(), m)
 		}
-		t.equal("identifier of the PUBREL", c.reply(typPubrel).id, released)
 		c.ping()
 	}),
 	v5("MQTT-4.4.0-1", "nothing is sent again to a clean start", func(t *T) {

@@ -182,21 +182,6 @@ var v5Shared = []Case{
 			c.nothing(p)
 		}
 	}),
-	v5("shared", "a member that cannot take the message leaves it to another", func(t *T) {
-		if t.hall.foreign {
-			t.na("may choose as it likes")
-		}
-		small, p := t.client("small", p32(propMaximumPacketSize, 50)), t.client("p")
-		small.subscribe("$share/g/"+t.topic("a"), 1)
-		big := t.client("big")
-		big.subscribe("$share/g/"+t.topic("a"), 1)
-		var want []string
-		for i := range 4 {
-			want = append(want, fmt.Sprintf("%0100d", i))
-			p.publish(Message{Topic: t.topic("a"), QoS: 1, Payload: want[i]})
-		}
-		big.payloads(p, want...)
-	}),
 	v5("shared", "a publisher may be a member", func(t *T) {
 		c := t.client("c")
 		c.subscribe("$share/g/"+t.topic("a"), 1)
