@@ -18,6 +18,7 @@ const (
 	minBackOff = 5 * time.Millisecond
 	maxBackOff = 100 * time.Millisecond
 	shedAtOnce = 64
+	warnEvery  = 10 * time.Second
 )
 
 // Acceptor takes connections from one listener on a goroutine of its own. No error but the listener's end ends it: when
@@ -28,6 +29,7 @@ type Acceptor struct {
 	ln       net.Listener
 	admit    func(nc net.Conn) (l *Loop, value any, ok bool)
 	spare    *os.File
+	warned   time.Time // when an error was logged last
 	accepted atomic.Uint64
 	shed     atomic.Uint64
 	quit     chan struct{}
@@ -150,8 +152,9 @@ func (e *Engine) settle() {
 // the spare one is given up, and what Accept then returns is closed unless another has become free: a few at once, for
 // clients in the backlog would wait in vain. Then, and after other errors, it rests.
 func (a *Acceptor) recoverFrom(err error, troubles int) bool {
-	if troubles == 0 {
-		a.e.log.Warn("accept failed", "listener", a.ln.Addr().String(), "err", err)
+	if time.Since(a.warned) > warnEvery {
+		a.warned = time.Now()
+		a.e.log.Warn("accept failed", "listener", a.ln.Addr().String(), "err", err, "shed", a.Shed())
 	}
 	rest := troubles
 	if a.spare != nil && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)) {

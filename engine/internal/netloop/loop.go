@@ -23,7 +23,7 @@ const (
 )
 
 // maxPasses is how many passes may follow one another without the loop looking at its sockets. gnet empties its task
-// queue before it polls again, so wakes arriving during a pass would otherwise keep it there.
+// queue before it polls again, so wakes arriving during a pass, each time, would otherwise keep it there.
 const maxPasses = 4
 
 // Loop is one event loop. Value is the handler's own.
@@ -122,6 +122,9 @@ func (t *task) Run(context.Context) error {
 	}
 	l.passes++
 	l.pass(l.pending.Swap(0))
+	if l.pending.Load() == 0 {
+		l.passes = 0 // nobody wants another, so gnet polls
+	}
 	return nil
 }
 
