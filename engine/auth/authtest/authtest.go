@@ -67,7 +67,7 @@ func sound(d auth.Decision, r *auth.Request) error {
 	case d.Result != auth.Allow && (d.Principal != "" || d.Superuser):
 		return fmt.Errorf("%v names a principal: %+v", d.Result, d)
 	case d.Result == auth.Continue && r.Method == "":
-		return fmt.Errorf("Continue for a client without an Authentication Method")
+		return fmt.Errorf("%v for a client without an Authentication Method", d.Result)
 	case d.Result != auth.Allow && d.Result != auth.Continue && d.Data != nil:
 		return fmt.Errorf("%v with Authentication Data", d.Result)
 	}
