@@ -1,6 +1,7 @@
 package trie
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -273,5 +274,38 @@ func BenchmarkRetainedLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		topic, value, _ = r.Load(refs[x.IntN(len(refs))], topic[:0], value[:0])
+	}
+}
+
+// BenchmarkMatchHostile: filters made so that a topic leads into as many branches as can be.
+func BenchmarkMatchHostile(b *testing.B) {
+	for _, c := range []struct {
+		name            string
+		filters, levels int
+		topic           []byte
+	}{
+		{"10,000 of 40 levels, none matches", 10_000, 40, plusses(0, 40, "x")},
+		{"10,000 shapes of 14 levels, none matches", 10_000, 14, plusses(0, 14, "x")},
+		{"10,000 shapes of 14 levels, other topic", 10_000, 14, []byte("site/12/dev/1012/temp")},
+		{"10,000 of 40 levels, 32,768 empty levels", 10_000, 40, make([]byte, 0)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			x := NewIndex()
+			r := rand.New(rand.NewPCG(1, 1))
+			for range c.filters {
+				x.Subscribe(plusses(r.Uint32(), c.levels, "y"), Sub{Ref: 1})
+			}
+			topic := c.topic
+			if len(topic) == 0 {
+				topic = bytes.Repeat(slash, 32767)
+			}
+			var dst []Sub
+			visited := 0
+			for b.Loop() {
+				dst = x.Match(topic, dst[:0])
+			}
+			_, visited = x.deep.match(topic, nil)
+			b.ReportMetric(float64(visited), "nodes")
+		})
 	}
 }

@@ -1,7 +1,6 @@
 package trie
 
 import (
-	"bytes"
 	"sync"
 	"sync/atomic"
 )
@@ -15,15 +14,8 @@ type deep struct {
 	mu    sync.RWMutex
 	tree
 	entries
-	plus, hash uint64 // of the levels "+" and "#"
+	plus, hash uint64 // the keyed hashes of "+" and "#"
 }
-
-// front is what matching needs for a while: the nodes that the topic's levels so far lead to.
-type front struct{ now, next []uint32 }
-
-var fronts = sync.Pool{New: func() any { return new(front) }}
-
-const keepFront = 4096 // a longer one is not kept for the next
 
 func (d *deep) init(k *keys) {
 	d.tree.init(k)
@@ -94,55 +86,4 @@ func (d *deep) take(i uint32, who uint32) (old Sub, ok bool) {
 		d.count.Add(-1)
 	}
 	return old, ok
-}
-
-// match appends the subscriptions of all filters that match topic, and says how many nodes it looked at.
-func (d *deep) match(topic []byte, dst []Sub) (all []Sub, visited int) {
-	f := fronts.Get().(*front)
-	d.mu.RLock()
-	f.now = append(f.now[:0], 0)
-	dollar := len(topic) > 0 && topic[0] == '$'
-	for more := true; more && len(f.now) > 0; {
-		var name []byte
-		name, topic, more = bytes.Cut(topic, slash)
-		level := d.keys.level(name)
-		f.next = f.next[:0]
-		for _, i := range f.now {
-			visited++
-			if d.node(i).child == 0 {
-				continue
-			}
-			if k := d.tree.get(i, level, name); k != 0 {
-				f.next = append(f.next, k)
-			}
-			if i == 0 && dollar { // [MQTT-4.7.2-1]
-				continue
-			}
-			if k := d.tree.get(i, d.plus, plusLevel); k != 0 {
-				f.next = append(f.next, k)
-			}
-			dst = d.appendHash(i, dst)
-		}
-		f.now, f.next = f.next, f.now
-	}
-	for _, i := range f.now {
-		visited++
-		if n := d.node(i); n.flags&nodeValue != 0 {
-			dst = d.appendTo(d.slab.at(n.value), dst)
-		}
-		dst = d.appendHash(i, dst) // "a/#" matches "a"
-	}
-	d.mu.RUnlock()
-	if cap(f.now)+cap(f.next) <= keepFront {
-		fronts.Put(f)
-	}
-	return dst, visited
-}
-
-// appendHash appends the subscriptions of the filter that ends in "#" below node i.
-func (d *deep) appendHash(i uint32, dst []Sub) []Sub {
-	if k := d.tree.get(i, d.hash, hashLevel); k != 0 && d.node(k).flags&nodeValue != 0 {
-		return d.appendTo(d.slab.at(d.node(k).value), dst)
-	}
-	return dst
 }
