@@ -42,8 +42,10 @@ func (c *Client) check(m *Message) error {
 		return badMessage("QoS %d", m.QoS)
 	case m.Topic == "" && v5 && m.Props.Has(mqtt.PropTopicAlias):
 		// The alias stands for the topic; whether it is known is seen when it is written.
-	case !validString(m.Topic) || !trie.ValidName([]byte(m.Topic)): // [MQTT-3.3.2-1] [MQTT-3.3.2-2]
-		return badMessage("topic name %q", m.Topic)
+	default:
+		if err := CheckTopic(m.Topic); err != nil {
+			return err
+		}
 	}
 	if m.QoS > c.server.maximumQoS { // [MQTT-3.2.2-11]
 		return fmt.Errorf("publish at QoS %d: %w", m.QoS, mqtt.QoSNotSupported)
@@ -62,6 +64,14 @@ func (c *Client) check(m *Message) error {
 		return fmt.Errorf("publish with alias %d of %d: %w", a, c.server.topicAliasMaximum, mqtt.TopicAliasInvalid)
 	}
 	return checkProps(&m.Props)
+}
+
+// CheckTopic tells what is wrong with a topic name, without asking a server.
+func CheckTopic(topic string) error {
+	if !validString(topic) || !trie.ValidName([]byte(topic)) { // [MQTT-3.3.2-1] [MQTT-3.3.2-2]
+		return badMessage("topic name %q", topic)
+	}
+	return nil
 }
 
 // checkProps looks at the strings of a PUBLISH or will. [MQTT-1.5.7-1]

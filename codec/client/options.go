@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
-	"github.com/penstock-mqtt/penstock/trie"
 )
 
 // Dialer opens the byte stream under a connection: *net.Dialer and *tls.Dialer fit as they are.
@@ -111,7 +110,7 @@ func (o *Options) validate() error {
 		switch {
 		case w.QoS > 2: // [MQTT-3.1.2-12]
 			return bad("will QoS %d", w.QoS)
-		case !validString(w.Topic) || !trie.ValidName([]byte(w.Topic)): // [MQTT-3.1.3-11]
+		case CheckTopic(w.Topic) != nil: // [MQTT-3.1.3-11]
 			return bad("will topic %q", w.Topic)
 		case len(w.Payload) > maxString:
 			return bad("will payload of %d bytes", len(w.Payload))

@@ -161,6 +161,16 @@ func (c *Client) checkFilters(filters []Filter, p *mqtt.Properties) error {
 	return checkUser(p.User)
 }
 
+// CheckFilter tells what is wrong with a topic filter, without asking a server.
+func CheckFilter(filter string) error {
+	_, err := parseFilter(filter)
+	return err
+}
+
+// Matches tells whether a topic is one that a filter asks for. For $share/group/filter ask with the
+// filter alone. Both must be valid.
+func Matches(filter, topic string) bool { return trie.Matches([]byte(filter), []byte(topic)) }
+
 // parseFilter checks syntax. [MQTT-3.8.3-1] [MQTT-3.10.3-1] [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1]
 // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
 func parseFilter(s string) (shared bool, err error) {

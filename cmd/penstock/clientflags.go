@@ -1,0 +1,335 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/penstock-mqtt/penstock/codec/client"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// clientFlags are the options that pub and sub share. Names and meanings are those of mosquitto's clients; where
+// MQTT.js has another long name, it is an alias.
+type clientFlags struct {
+	Host       text        `short:"h" default:"localhost" aliases:"hostname" placeholder:"HOST" help:"Connect to this host."`
+	Port       *int        `short:"p" placeholder:"PORT" help:"Connect to this port; 1883 if not given."`
+	Unix       text        `placeholder:"PATH" help:"Connect to a Unix domain socket instead."`
+	URL        text        `name:"url" short:"L" placeholder:"URL" help:"mqtt://[user[:password]@]host[:port]/topic, all in one."`
+	ID         text        `name:"id" short:"i" aliases:"client-id" placeholder:"ID" help:"Client identifier; if not given, the server chooses one (3.1: random)."`
+	IDPrefix   text        `name:"id-prefix" short:"I" placeholder:"PREFIX" help:"Client identifier made of this and the process id."`
+	Persistent bool        `name:"disable-clean-session" short:"c" help:"Keep the session: Clean Session or Clean Start off, and without -x no expiry."`
+	KeepAlive  uint16      `name:"keepalive" short:"k" default:"60" placeholder:"SECONDS" help:"Keep alive, 5 to 65535."`
+	Username   text        `short:"u" placeholder:"NAME" help:"User name."`
+	Password   *text       `name:"pw" short:"P" aliases:"password" placeholder:"PASSWORD" help:"Password."`
+	Version    versionFlag `name:"protocol-version" short:"V" default:"311" placeholder:"VERSION" help:"31, 311 or 5, or mqttv31, mqttv311, mqttv5."`
+	QoS        byte        `name:"qos" short:"q" default:"0" placeholder:"QOS" help:"Quality of service: 0, 1 or 2."`
+	Expiry     *expiryFlag `name:"session-expiry" short:"x" placeholder:"SECONDS" help:"Session Expiry Interval (5.0); -1 or ∞: never."`
+	Inflight   int         `name:"max-inflight" short:"M" default:"20" placeholder:"N" help:"Most QoS 1 and 2 messages sent and not acknowledged."`
+	Properties properties  `name:"property" short:"D" placeholder:"COMMAND NAME [KEY] VALUE" help:"Set a property of CONNECT, PUBLISH, WILL, SUBSCRIBE, UNSUBSCRIBE or DISCONNECT and use 5.0; user-property takes a key and a value. Repeatable."`
+
+	WillTopic   text  `placeholder:"TOPIC" help:"Topic of the will."`
+	WillPayload *text `aliases:"will-message" placeholder:"MESSAGE" help:"Payload of the will."`
+	WillQoS     byte  `name:"will-qos" placeholder:"QOS" help:"QoS of the will."`
+	WillRetain  bool  `help:"Make the will a retained message."`
+
+	Debug bool `short:"d" help:"Tell about each packet."`
+	Quiet bool `help:"Say nothing about what goes wrong at runtime."`
+}
+
+// text is an argument taken as it stands, also when it begins with a dash, as mosquitto's clients take it.
+type text string
+
+// Decode implements kong.MapperValue.
+func (t *text) Decode(ctx *kong.DecodeContext) error {
+	s, err := popArgument(ctx)
+	*t = text(s)
+	return err
+}
+
+// texts is an option that may be repeated.
+type texts []string
+
+// Decode implements kong.MapperValue.
+func (t *texts) Decode(ctx *kong.DecodeContext) error {
+	s, err := popArgument(ctx)
+	*t = append(*t, s)
+	return err
+}
+
+func popArgument(ctx *kong.DecodeContext) (string, error) {
+	token := ctx.Scan.Pop()
+	if token.IsEOL() {
+		return "", errors.New("an argument is missing")
+	}
+	return fmt.Sprint(token.Value), nil
+}
+
+// versionFlag is -V.
+type versionFlag mqtt.Version
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (v *versionFlag) UnmarshalText(b []byte) error {
+	switch strings.TrimPrefix(string(b), "mqttv") {
+	case "31":
+		*v = versionFlag(mqtt.V31)
+	case "311":
+		*v = versionFlag(mqtt.V311)
+	case "5":
+		*v = versionFlag(mqtt.V5)
+	default:
+		return fmt.Errorf("%q is none of 31, 311 and 5", b)
+	}
+	return nil
+}
+
+// expiryFlag is -x.
+type expiryFlag uint32
+
+const neverExpires = ^uint32(0)
+
+// Decode implements kong.MapperValue; -1 is a value here, not a flag.
+func (x *expiryFlag) Decode(ctx *kong.DecodeContext) error {
+	s, err := popArgument(ctx)
+	if err != nil {
+		return err
+	}
+	if s == "-1" || s == "∞" {
+		*x = expiryFlag(neverExpires)
+		return nil
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		return fmt.Errorf("%q is no number of seconds", s)
+	}
+	*x = expiryFlag(n)
+	return nil
+}
+
+// exitError ends the program with a code of its own; an empty text writes nothing.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+func (e *exitError) ExitCode() int { return e.code }
+
+// Exit codes that mosquitto's clients have besides CONNACK's codes.
+const (
+	exitProtocol  = 2
+	exitLost      = 7
+	exitKeepAlive = 19
+	exitQoS       = 24
+	exitTooLarge  = 25
+	exitTimeout   = 27
+	exitRetain    = 28
+	exitAlias     = 29
+)
+
+func usage(format string, a ...any) error { return &exitError{exitFailed, fmt.Sprintf(format, a...)} }
+
+// connectWithin bounds a connection attempt, CONNACK included.
+const connectWithin = 30 * time.Second
+
+// options checks the flags and turns them into what the client wants. urlTopic is the topic of -L, if any.
+func (f *clientFlags) options() (o client.Options, urlTopic string, err error) {
+	if urlTopic, err = f.takeURL(); err != nil {
+		return o, "", err
+	}
+	if err := f.check(); err != nil {
+		return o, "", err
+	}
+	if len(f.Properties) > 0 { // as in mosquitto, -D means 5.0
+		f.Version = versionFlag(mqtt.V5)
+	}
+	o = client.Options{
+		Addr:       net.JoinHostPort(string(f.Host), strconv.Itoa(f.port())),
+		Version:    mqtt.Version(f.Version),
+		ClientID:   string(f.ID),
+		CleanStart: !f.Persistent,
+		KeepAlive:  f.KeepAlive,
+		Username:   string(f.Username),
+		Props:      f.Properties.of(mqtt.CONNECT),
+		Inflight:   f.Inflight,
+	}
+	if f.Unix != "" {
+		o.Network, o.Addr = "unix", string(f.Unix)
+	}
+	if f.Password != nil {
+		o.Password = []byte(*f.Password)
+	}
+	if f.IDPrefix != "" {
+		o.ClientID = string(f.IDPrefix) + strconv.Itoa(os.Getpid())
+	}
+	if o.ClientID == "" && o.Version == mqtt.V31 {
+		o.ClientID = "penstock-" + rand.Text()[:12] // 3.1 knows no empty one, and at most 23 characters
+	}
+	if f.WillTopic != "" {
+		o.Will = &client.Message{Topic: string(f.WillTopic), QoS: f.WillQoS, Retain: f.WillRetain, Props: f.Properties.of(willProperties)}
+		if f.WillPayload != nil {
+			o.Will.Payload = []byte(*f.WillPayload)
+		}
+	}
+	return o, urlTopic, f.keep(&o)
+}
+
+// keep settles how long the session lasts.
+func (f *clientFlags) keep(o *client.Options) error {
+	expiry := uint32(0)
+	if f.Persistent {
+		expiry = neverExpires
+	}
+	if f.Expiry != nil {
+		expiry = uint32(*f.Expiry)
+	}
+	if expiry > 0 {
+		o.Props.SessionExpiry = expiry
+		o.Props.Set(mqtt.PropSessionExpiry)
+	}
+	switch {
+	case f.Persistent && f.ID == "":
+		return usage("-c needs a client identifier: give one with -i")
+	case expiry == neverExpires && f.ID == "" && o.Version == mqtt.V5:
+		return usage("a session that never expires needs a client identifier: give one with -i")
+	}
+	if f.Persistent {
+		o.Session = client.AdoptSession() // the last run's half of it is gone, the server's may be there
+	}
+	return nil
+}
+
+func (f *clientFlags) port() int {
+	if f.Port == nil {
+		return 1883
+	}
+	return *f.Port
+}
+
+// check refuses what contradicts itself. What the protocol forbids the client refuses.
+func (f *clientFlags) check() error {
+	switch {
+	case f.Port != nil && (*f.Port < 1 || *f.Port > 65535):
+		return usage("invalid port %d", *f.Port)
+	case f.KeepAlive < 5:
+		return usage("invalid keep alive %d: it must be between 5 and 65535 seconds", f.KeepAlive)
+	case f.QoS > 2:
+		return usage("invalid QoS %d", f.QoS)
+	case f.WillQoS > 2:
+		return usage("invalid QoS %d of the will", f.WillQoS)
+	case f.Inflight < 1 || f.Inflight > 65535:
+		return usage("invalid number %d of messages in flight", f.Inflight)
+	case f.ID != "" && f.IDPrefix != "":
+		return usage("-i and -I cannot be used together")
+	case f.WillTopic == "" && (f.WillPayload != nil || f.WillQoS > 0 || f.WillRetain):
+		return usage("a will needs a topic: give one with --will-topic")
+	}
+	return nil
+}
+
+// takeURL spreads -L over the other flags and returns its topic.
+func (f *clientFlags) takeURL() (topic string, err error) {
+	if f.URL == "" {
+		return "", nil
+	}
+	u, err := url.Parse(string(f.URL))
+	switch {
+	case err != nil:
+		return "", usage("-L %s: %v", f.URL, errors.Unwrap(err))
+	case u.Scheme != "mqtt":
+		return "", usage("-L %s: the scheme %q is not supported", f.URL, u.Scheme)
+	case u.Hostname() == "":
+		return "", usage("-L %s: the host is missing", f.URL)
+	}
+	// What stands behind the host is the topic as it is, "?" and "#" included.
+	rest := strings.TrimPrefix(string(f.URL), "mqtt://")
+	_, topic, _ = strings.Cut(rest, "/")
+	if topic == "" {
+		return "", usage("-L %s: the topic is missing", f.URL)
+	}
+	f.Host = text(u.Hostname())
+	if p := u.Port(); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return "", usage("-L %s: invalid port %q", f.URL, p)
+		}
+		f.Port = &n
+	}
+	if u.User != nil {
+		f.Username = text(u.User.Username())
+		if p, ok := u.User.Password(); ok {
+			f.Password = (*text)(&p)
+		}
+	}
+	return topic, nil
+}
+
+// dial connects, with -d telling about packets on out.
+func (f *clientFlags) dial(ctx context.Context, o client.Options, out io.Writer) (*client.Client, error) {
+	if f.Debug {
+		newTrace(out, &o).attach(&o)
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	c, _, err := client.Dial(ctx, o)
+	return c, err
+}
+
+// failed turns what the client returned into text and exit code.
+func (f *clientFlags) failed(err error) error {
+	e := &exitError{exitFailed, "Error: " + err.Error()}
+	var refusal *client.ServerError
+	var system *net.OpError
+	switch {
+	case errors.As(err, &refusal) && refusal.Packet == mqtt.CONNACK:
+		e.code, e.text = int(refusal.Reason), "Connection error: "+refusal.Error()
+		if code, ok := refusal.Reason.ConnackV3(); ok && f.Version < versionFlag(mqtt.V5) {
+			e.code = int(code)
+		}
+	case errors.As(err, &refusal):
+		e.code = int(refusal.Reason)
+	case errors.Is(err, client.ErrPingTimeout):
+		e.code = exitKeepAlive
+	case errors.Is(err, mqtt.QoSNotSupported):
+		e.code = exitQoS
+	case errors.Is(err, mqtt.PacketTooLarge):
+		e.code = exitTooLarge
+	case errors.Is(err, mqtt.RetainNotSupported):
+		e.code = exitRetain
+	case errors.Is(err, mqtt.TopicAliasInvalid):
+		e.code = exitAlias
+	case errors.As(err, new(mqtt.Reason)):
+		e.code = exitProtocol
+	case errors.As(err, &system) && system.Op == "dial":
+		e.text = fmt.Sprintf("Error: connect to %v: %v", f.Host, system.Err)
+	case errors.Is(err, client.ErrMessage), errors.Is(err, client.ErrOptions), errors.Is(err, context.DeadlineExceeded):
+	default:
+		e.code = exitLost
+	}
+	if f.Quiet {
+		e.text = ""
+	}
+	return e
+}
+
+// warn writes to stderr what went wrong without ending the program.
+func (f *clientFlags) warn(format string, a ...any) {
+	if !f.Quiet {
+		fmt.Fprintf(os.Stderr, "penstock: "+format+"\n", a...)
+	}
+}
+
+// farewell is the DISCONNECT with which a tool leaves.
+func (f *clientFlags) farewell(r mqtt.Reason) *mqtt.Disconnect {
+	return &mqtt.Disconnect{Reason: r, Props: f.Properties.of(mqtt.DISCONNECT)}
+}
