@@ -65,9 +65,10 @@ var layers = map[string]layer{
 	},
 
 	// on top of the core
-	"perf":                     {tests: "codec/mqtt codec/flow trie fanout engine"},
-	"engine/enginetest":        {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt"},
-	"engine/enginetest/matrix": {imports: "engine/enginetest"},
+	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
+	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt"},
+	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
+	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine" + yaml},

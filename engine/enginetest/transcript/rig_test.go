@@ -1,0 +1,345 @@
+package transcript
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
+)
+
+// patience is how long anything may take that has to come.
+const patience = 20 * time.Second
+
+// rig is the broker of a scenario and what steers it.
+type rig struct {
+	s     *scenario
+	cfg   engine.Config
+	parts engine.Parts
+	b     *engine.Broker
+	mem   *store.Memory
+	desk  *desk
+	acl   *acl
+	now   atomic.Int64 // the broker's clock
+
+	addrs []string
+	pool  int
+	spare [][]net.Conn // open sockets by the loop that has them
+
+	mu     sync.Mutex
+	change *sync.Cond
+	online map[netip.AddrPort]int // loop of each accepted connection, by the client's address
+}
+
+// newRig starts a broker. What CONNACK would announce is unlimited unless the scenario says otherwise.
+func newRig(s *scenario, a args) *rig {
+	r := &rig{s: s, cfg: engine.DefaultConfig(), pool: 8, acl: &acl{}}
+	r.change = sync.NewCond(&r.mu)
+	r.cfg.Listeners = []engine.Listener{{Kind: engine.KindTCP, Address: "127.0.0.1:0"}}
+	r.cfg.Loops = 2
+	r.cfg.Sys.Interval = 0
+	r.cfg.Limits.ConnectTimeout = 10000 * time.Hour
+	r.cfg.Limits.ReceiveMaximum = 65535
+	r.cfg.Limits.MaximumPacketSize = 0
+	r.cfg.Limits.TopicAliasMaximum = 0
+	for _, p := range a.pairs {
+		r.option(p[0], p[1])
+	}
+	r.parts.Clock = func() time.Duration { return time.Duration(r.now.Load()) }
+	r.parts.Authorizer = r.acl
+	r.parts.Hooks = &engine.Hooks{Connected: r.connected, Disconnected: r.disconnected}
+	r.start()
+	return r
+}
+
+func (r *rig) option(key, value string) {
+	switch key {
+	case "loops":
+		r.cfg.Loops = args{s: r.s}.atoi(value)
+	case "pool":
+		r.pool = args{s: r.s}.atoi(value)
+	case "store":
+		switch value {
+		case "memory":
+			r.mem = store.NewMemory()
+		case "delayed":
+			r.mem = store.NewDelayedMemory()
+		}
+	case "auth":
+		r.desk = newDesk(r.s, value)
+		r.parts.Authenticator = r.desk.authenticator()
+	default:
+		if err := r.cfg.Set(key, value); err != nil {
+			r.s.fatalf("%v", err)
+		}
+	}
+}
+
+// start makes a broker on the store as it is, with a clock at zero, and opens the sockets that clients will use. Nobody
+// leaves while these are opened, so that each loop gets every nth of them; connected sees to it that it was so.
+func (r *rig) start() {
+	r.now.Store(0)
+	r.online = map[netip.AddrPort]int{}
+	r.parts.Store = nil
+	if r.mem != nil {
+		r.parts.Store = r.mem
+	}
+	b, err := engine.New(r.cfg, r.parts)
+	if err == nil {
+		err = b.Start()
+	}
+	if err != nil {
+		r.s.fatalf("start: %v", err)
+	}
+	r.b, r.addrs = b, nil
+	for _, l := range b.Addrs() {
+		r.addrs = append(r.addrs, strings.TrimPrefix(l.URL, "tcp://"))
+	}
+	r.spare = make([][]net.Conn, r.cfg.Loops)
+	if r.cfg.Loops > 1 {
+		for i := range r.pool * r.cfg.Loops {
+			loop := (i + 1) % r.cfg.Loops
+			r.spare[loop] = append(r.spare[loop], r.dial(0))
+		}
+	}
+}
+
+func (r *rig) dial(listener int) net.Conn {
+	nc, err := net.DialTimeout("tcp", r.addrs[listener], patience)
+	if err != nil {
+		r.s.fatalf("dial: %v", err)
+	}
+	return nc
+}
+
+// socket gives a connection that belongs to a loop.
+func (r *rig) socket(loop, listener int) net.Conn {
+	if len(r.spare) == 1 || listener > 0 {
+		return r.dial(listener)
+	}
+	list := r.spare[loop]
+	if len(list) == 0 {
+		r.s.fatalf("no socket left on loop %d: give the broker a larger pool=", loop)
+	}
+	r.spare[loop] = list[1:]
+	return list[0]
+}
+
+func (r *rig) connected(c engine.ClientInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.online[c.Remote] = c.Loop
+	r.change.Broadcast()
+}
+
+func (r *rig) disconnected(c engine.ClientInfo, _ mqtt.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.online, c.Remote)
+	r.change.Broadcast()
+}
+
+// loopOf tells which loop has an accepted connection.
+func (r *rig) loopOf(a netip.AddrPort) (loop int, online bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	loop, online = r.online[a]
+	return loop, online
+}
+
+// awaitGone waits until the broker has noticed that a connection is gone.
+func (r *rig) awaitGone(a netip.AddrPort) {
+	timer := time.AfterFunc(patience, func() { r.change.Broadcast() })
+	defer timer.Stop()
+	until := time.Now().Add(patience)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		if _, online := r.online[a]; !online {
+			return
+		}
+		if time.Now().After(until) {
+			r.s.fatalf("the broker did not notice within %v that a connection ended", patience)
+		}
+		r.change.Wait()
+	}
+}
+
+// hops is how often each loop is called in a barrier: a session that moves from loop to loop takes some six steps, and
+// what a loop is told in one call it passes on before the one after the next.
+const hops = 16
+
+// barrier returns when every loop has done what the others told it.
+func (r *rig) barrier() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for range hops {
+		for range r.cfg.Loops {
+			if err := r.b.Publish(ctx, engine.Message{Topic: []byte("$barrier")}); err != nil {
+				r.s.fatalf("barrier: %v", err)
+			}
+		}
+	}
+}
+
+// stop ends the broker. Sockets that nobody uses are closed first, so that it need not wait for them.
+func (r *rig) stop() {
+	if r.b == nil {
+		return
+	}
+	r.closeSpare()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.b.Stop(ctx); err != nil && !errors.Is(err, store.ErrClosed) {
+		r.s.t.Errorf("%s: stop: %v", r.s.at, err)
+	}
+	r.b = nil
+}
+
+func (r *rig) closeSpare() {
+	for _, list := range r.spare {
+		for _, nc := range list {
+			nc.Close()
+		}
+	}
+	r.spare = nil
+}
+
+// command runs a command about the broker.
+func (r *rig) command(a args) {
+	switch a.verb {
+	case "restart":
+		r.restart()
+	case "crash":
+		r.crash()
+	case "store":
+		r.steer(a)
+	case "advance":
+		r.advance(a.duration(a.word(0)))
+	case "stats":
+		r.stats()
+	case "publish":
+		r.publish(a)
+	case "kick":
+		ok, err := r.b.Disconnect(context.Background(), a.word(0), mqtt.Reason(a.code(a.word(1))))
+		r.s.say("kick: %v %v", ok, err)
+	case "decide":
+		r.desk.decide(a)
+	case "forbid":
+		r.acl.forbid(a.word(0))
+	case "permit":
+		r.acl.permit(a.word(0))
+	default:
+		r.s.fatalf("unknown command %q", a.verb)
+	}
+}
+
+// restart stops the broker, which clients are told, and starts another on its store.
+func (r *rig) restart() {
+	r.closeSpare()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.stop()
+	}()
+	for _, c := range r.s.clients {
+		c.readOut()
+	}
+	<-stopped
+	if r.mem != nil {
+		r.mem = r.mem.Reopen()
+	}
+	r.start()
+}
+
+// crash takes the store away as it is, which is all that a killed process leaves.
+func (r *rig) crash() {
+	if r.mem != nil {
+		r.mem = r.mem.Reopen()
+	}
+	r.s.leave()
+	r.stop()
+	r.start()
+}
+
+func (r *rig) steer(a args) {
+	if r.mem == nil {
+		r.s.fatalf("the broker has no store")
+	}
+	switch a.word(0) {
+	case "step":
+		n := 1
+		if len(a.words) > 1 {
+			n = a.atoi(a.words[1])
+		}
+		r.mem.Step(n)
+	case "run":
+		r.mem.Run()
+	case "fail":
+		r.mem.Fail(errors.New("no more room"))
+	case "waiting":
+		r.s.say("waiting: %d", r.mem.Waiting())
+	default:
+		r.s.fatalf("store %s?", a.words[0])
+	}
+}
+
+// advance lets time pass. It returns when each loop has handled all timers that were due: the last of them ends the
+// connection of a client that was to keep it alive.
+func (r *rig) advance(d time.Duration) {
+	const last = 1700 * time.Millisecond // one and a half times a keep alive of a second, and what ticks are rounded by
+	if d < last {
+		r.s.fatalf("advance by at least %v", last)
+	}
+	r.now.Add(int64(d - last))
+	r.barrier() // the loops see the new time, and when they are first asked a connection begins at it
+	var sentinels []*client
+	for loop := range r.cfg.Loops {
+		c := newClient(r.s, fmt.Sprintf("sentinel%d", loop), fmt.Sprint(loop), args{s: r.s})
+		c.send(c.encode(parse(r.s, "connect v311 keepalive=1")))
+		c.await()
+		sentinels = append(sentinels, c)
+	}
+	r.now.Add(int64(last))
+	for _, c := range sentinels {
+		c.readOut()
+	}
+}
+
+// stats prints the counters that tell what is left and what was dropped.
+func (r *rig) stats() {
+	st := r.b.Stats()
+	r.s.say("online %d, sessions %d, subscriptions %d, retained %d, panics %d",
+		st.ClientsConnected, st.Sessions, st.Subscriptions, st.Retained, st.Panics)
+	for _, k := range sorted(st.Dropped) {
+		r.s.say("dropped %s: %d", k, st.Dropped[k])
+	}
+}
+
+func sorted(m map[string]uint64) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return slices.Clip(keys)
+}
+
+func (r *rig) publish(a args) {
+	err := r.b.Publish(context.Background(), engine.Message{
+		Topic: []byte(a.word(0)), Payload: []byte(a.word(1)), QoS: uint8(a.number("qos", 0)), Retain: a.flag("retain"),
+	})
+	if err != nil {
+		r.s.say("publish: %v", err)
+	}
+}
