@@ -81,7 +81,7 @@ func (l *loop) pubcomp(c *conn, p *mqtt.Ack) {
 
 // pubrel ends a QoS 2 publish of the client. [MQTT-4.3.3-11] [MQTT-4.3.3-12]
 func (l *loop) pubrel(c *conn, p *mqtt.Ack) {
-	if !c.sess.Recv.Pubrel(p.ID) {
+	if c.sess.Recv == nil || !c.sess.Recv.Pubrel(p.ID) {
 		l.answer(c, outItem{typ: mqtt.PUBCOMP, id: p.ID, code: mqtt.PacketIdentifierNotFound}, false)
 		return
 	}

@@ -11,10 +11,11 @@ type aliases struct {
 }
 
 func (c *conn) aliases() *aliases {
-	if c.alias == nil {
-		c.alias = &aliases{}
+	x := c.extras()
+	if x.alias == nil {
+		x.alias = &aliases{}
 	}
-	return c.alias
+	return x.alias
 }
 
 // resolveAlias sets an alias of the client or replaces it by its topic. [MQTT-3.3.2-12]
@@ -41,7 +42,7 @@ func (l *loop) resolveAlias(c *conn, p *mqtt.Publish) error {
 	return nil
 }
 
-func (c *conn) assignsAliases() bool { return c.alias != nil && c.alias.outMax > 0 }
+func (c *conn) assignsAliases() bool { return c.x != nil && c.x.alias != nil && c.x.alias.outMax > 0 }
 
 // assign gives the alias for a topic, setting one while there are any left. It is called when the packet is encoded
 // for its write, behind which nothing drops it. [MQTT-3.1.2-26] [MQTT-3.3.2-11]

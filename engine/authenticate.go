@@ -38,13 +38,13 @@ func (l *loop) authenticate(c *conn, o *opening, p *mqtt.Connect) {
 		l.decided(c, now.AuthenticateNow(r))
 		return
 	}
-	c.state = authenticating
+	c.state, o.lent = authenticating, true
 	l.ask(c, func(ctx context.Context) auth.Decision { return a.Authenticate(ctx, r) }, l.decided)
 }
 
 // ask runs what may wait in offload, with a deadline, and brings the answer back to the loop.
 func (l *loop) ask(c *conn, question func(context.Context) auth.Decision, answer func(*conn, auth.Decision)) {
-	idx, gen, timeout := c.idx, c.gen, l.live.Auth.Timeout
+	idx, gen, timeout := c.idx, l.conns[c.idx].gen, l.live.Auth.Timeout
 	ok := l.b.offload.Submit(func() {
 		ctx, cancel := context.WithTimeout(l.b.ctx, timeout)
 		defer cancel()
@@ -82,9 +82,12 @@ func (l *loop) decided(c *conn, d auth.Decision) {
 // identified goes on with a client that is who it says.
 func (l *loop) identified(c *conn, d auth.Decision) {
 	o := c.opening
-	o.identity = &auth.Identity{
-		Principal: d.Principal, ClientID: o.clientID, Username: o.request.Username,
-		Listener: c.lst.name, Remote: c.nc.RemoteAddr().Addr(), Superuser: d.Superuser,
+	o.principal = d.Principal
+	if l.b.parts.Authorizer != nil || o.request.HasUsername || d.Principal != "" { // nobody asks who an anonymous client is
+		o.identity = &auth.Identity{
+			Principal: d.Principal, ClientID: o.clientID, Username: o.request.Username,
+			Listener: c.lst.name, Remote: c.nc.RemoteAddr().Addr(), Superuser: d.Superuser,
+		}
 	}
 	o.authData = d.Data
 	l.admit(c)
@@ -105,13 +108,14 @@ func (l *loop) beginExchange(c *conn, a auth.Authenticator) {
 		c.refuse(mqtt.BadAuthenticationMethod, nil)
 		return
 	}
-	c.enhanced = &enhanced{method: o.method}
+	o.lent = true
+	c.extras().enhanced = &enhanced{method: o.method}
 	l.startExchange(c, en, &o.request)
 }
 
 // startExchange asks for the first step, of a CONNECT or of a re-authentication.
 func (l *loop) startExchange(c *conn, en auth.Enhanced, r *auth.Request) {
-	e := c.enhanced
+	e := c.enhanced()
 	e.busy = true
 	if c.state != connected {
 		c.state = authenticating
@@ -130,7 +134,7 @@ func (l *loop) authPacket(c *conn, h mqtt.Header, body []byte) {
 		c.fail(err)
 		return
 	}
-	e := c.enhanced
+	e := c.enhanced()
 	switch {
 	case e == nil: // [MQTT-4.12.0-7]
 		c.fail(&mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-4.12.0-7", Detail: "AUTH without an Authentication Method in the CONNECT"})
@@ -152,7 +156,7 @@ func (l *loop) authPacket(c *conn, h mqtt.Header, body []byte) {
 		e.again = true
 		r := &auth.Request{
 			ClientID: c.sess.ClientID, Listener: c.lst.name, Version: c.version, Remote: c.nc.RemoteAddr(), Local: c.nc.LocalAddr(),
-			Username: c.ident.Username, HasUsername: c.ident.Username != "", Method: e.method, Data: bytes.Clone(p.Props.AuthData),
+			Username: c.sess.username(), HasUsername: c.sess.username() != "", Method: e.method, Data: bytes.Clone(p.Props.AuthData),
 		}
 		l.startExchange(c, a, r)
 	case p.Reason == mqtt.ContinueAuthentication && e.exchange != nil:
@@ -169,7 +173,7 @@ func (l *loop) authPacket(c *conn, h mqtt.Header, body []byte) {
 
 // exchanged is the server's side of a step.
 func (l *loop) exchanged(c *conn, d auth.Decision) {
-	e := c.enhanced
+	e := c.enhanced()
 	e.busy = false
 	switch d.Result {
 	case auth.Continue: // [MQTT-4.12.0-2]
@@ -182,10 +186,11 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 		e.exchange = nil
 		if e.again {
 			e.again = false
-			id := *c.ident // shared and never changed
-			id.Principal, id.Superuser = d.Principal, d.Superuser
-			c.ident = &id
-			c.sess.ident = &id
+			if c.sess.ident != nil {
+				id := *c.sess.ident // shared and never changed
+				id.Principal, id.Superuser = d.Principal, d.Superuser
+				c.sess.ident = &id
+			}
 			l.sendAuth(c, mqtt.Success, d.Data)
 			return
 		}
@@ -204,7 +209,7 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 
 func (l *loop) sendAuth(c *conn, reason mqtt.Reason, data []byte) {
 	p := mqtt.Auth{Reason: reason}
-	p.Props.AuthMethod = []byte(c.enhanced.method) // [MQTT-4.12.0-5]
+	p.Props.AuthMethod = []byte(c.enhanced().method) // [MQTT-4.12.0-5]
 	p.Props.Set(mqtt.PropAuthMethod)
 	if data != nil {
 		p.Props.AuthData = data
@@ -224,10 +229,10 @@ func (l *loop) hangUpEarly(c *conn) {
 // mayPublish asks the authorizer.
 func (l *loop) mayPublish(id *auth.Identity, topic []byte, qos uint8, retain bool) bool {
 	a := l.b.parts.Authorizer
-	return a == nil || id.Superuser || a.Authorize(id, auth.Publish, topic, qos, retain) == auth.Allowed
+	return a == nil || id == nil || id.Superuser || a.Authorize(id, auth.Publish, topic, qos, retain) == auth.Allowed
 }
 
 func (l *loop) maySubscribe(id *auth.Identity, filter []byte, qos uint8) bool {
 	a := l.b.parts.Authorizer
-	return a == nil || id.Superuser || a.Authorize(id, auth.Subscribe, filter, qos, false) == auth.Allowed
+	return a == nil || id == nil || id.Superuser || a.Authorize(id, auth.Subscribe, filter, qos, false) == auth.Allowed
 }

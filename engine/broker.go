@@ -42,8 +42,7 @@ type Broker struct {
 	live          atomic.Pointer[Live]
 	strategy      atomic.Value // fanout.Strategy
 	subscriptions atomic.Int64
-	messageIDs    atomic.Uint64
-	sessionIDs    atomic.Uint64
+	ids           atomic.Uint64 // last name of a session or message given
 	next          atomic.Uint32
 	ready         atomic.Bool // the loops may look at what Start has set
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
-	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
 	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
 )
@@ -33,38 +32,70 @@ const (
 	takenOver               // the client came back on another connection
 )
 
-// conn is one connection. Its loop alone touches it.
+// conn is one connection. Its loop alone touches it. It is 144 bytes: what few connections need is in extra.
 type conn struct {
-	nc   *netloop.Conn
-	l    *loop
-	lst  *listener
-	live *Live // the settings that hold for this connection: what its CONNACK announced
-	sess *sess // nil before the CONNACK and after the session was taken away
+	nc      *netloop.Conn
+	l       *loop
+	lst     *listener
+	live    *Live // the settings that hold for this connection: what its CONNACK announced
+	sess    *sess // nil before the CONNACK and after the session was taken away
+	opening *opening
+	x       *extra
+	r       mqtt.Reader
+	out     []outItem
 
-	r        mqtt.Reader
-	out      []outItem
-	outBytes int    // bytes in out that are not written
-	outOff   int    // bytes of out[0] that are
-	held     []held // acknowledgements that wait for a commit, in order
-
+	outBytes  int32  // bytes in out that are not written
+	outOff    int32  // bytes of out[0] that are
+	idx       uint32 // in loop.conns
+	maxPacket uint32 // the client's Maximum Packet Size; 0: none
+	lastSeen  uint32 // tick of the last bytes
+	timer     wheel.ID
+	keepAlive uint16 // seconds, as in force
+	window    uint16 // how many QoS 1 and 2 messages may be open towards the client
 	state     state
 	flags     uint8
 	version   mqtt.Version
 	reason    mqtt.Reason // why the connection ended
-	gen       uint16      // of idx
-	keepAlive uint16      // seconds, as in force
-	window    uint16      // how many QoS 1 and 2 messages may be open towards the client
-	idx       uint32      // in loop.conns
-	maxPacket uint32      // the client's Maximum Packet Size; 0: none
-	lastSeen  uint32      // tick of the last bytes
-	timer     wheel.ID
+}
 
-	opening  *opening  // the CONNECT while it is being decided
+// extra is what a connection has of the less common.
+type extra struct {
+	held     []held    // acknowledgements that wait for a commit, in order
 	alias    *aliases  // topic aliases, when either side uses them
 	enhanced *enhanced // enhanced authentication
 	replay   *replay   // retained messages still to be sent
-	ident    *auth.Identity
 }
+
+func (c *conn) extras() *extra {
+	if c.x == nil {
+		c.x = &extra{}
+	}
+	return c.x
+}
+
+func (c *conn) held() []held {
+	if c.x == nil {
+		return nil
+	}
+	return c.x.held
+}
+
+func (c *conn) enhanced() *enhanced {
+	if c.x == nil {
+		return nil
+	}
+	return c.x.enhanced
+}
+
+func (c *conn) replay() *replay {
+	if c.x == nil {
+		return nil
+	}
+	return c.x.replay
+}
+
+// Dropped is a connection that could not be given to a loop after all.
+func (c *conn) Dropped(error) { c.lst.count.Add(-1) }
 
 func (c *conn) has(f uint8) bool { return c.flags&f != 0 }
 
@@ -75,10 +106,7 @@ func (c *conn) remote() netip.AddrPort { return c.nc.RemoteAddr() }
 func (c *conn) info() ClientInfo {
 	i := ClientInfo{Listener: c.lst.name, Loop: int(c.l.id), Remote: c.remote(), Version: c.version}
 	if c.sess != nil {
-		i.ClientID = c.sess.ClientID
-	}
-	if c.ident != nil {
-		i.Principal = c.ident.Principal
+		i.ClientID, i.Principal = c.sess.ClientID, c.sess.Principal
 	}
 	return i
 }
@@ -97,7 +125,7 @@ func (c *conn) reading() bool {
 
 // roomy tells whether more than answers may be queued for the connection.
 func (c *conn) roomy() bool {
-	return c.outBytes <= int(c.live.Limits.MaxOutboundBytes) && len(c.out) <= maxOutItems
+	return int(c.outBytes) <= int(c.live.Limits.MaxOutboundBytes) && len(c.out) <= maxOutItems
 }
 
 // maxOutItems bounds the queue where packets are so small that their bytes would not.
@@ -227,7 +255,8 @@ func (c *conn) closeNow() {
 
 // forget drops what only a live connection needs.
 func (c *conn) forget() {
-	c.sess, c.opening, c.enhanced, c.replay, c.alias = nil, nil, nil, nil, nil
+	c.l.giveOpening(c)
+	c.sess, c.x = nil, nil
 	c.r.Reset()
 }
 

@@ -27,7 +27,9 @@ type opening struct {
 	method          string
 	authData        []byte // final data of an enhanced exchange, for the CONNACK
 	request         auth.Request
-	identity        *auth.Identity
+	identity        *auth.Identity // nil: anonymous, and nobody asks
+	principal       string
+	lent            bool // an authenticator may still look at request
 }
 
 // connect begins a connection: format, capabilities, client identifier, then who it is, then its session.
@@ -44,7 +46,8 @@ func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
 		c.refuse(mqtt.UnsupportedProtocolVersion, nil)
 		return
 	}
-	o := &opening{cleanStart: p.CleanStart, keepAlive: p.KeepAlive, receiveMaximum: 65535}
+	o := l.takeOpening()
+	o.cleanStart, o.keepAlive, o.receiveMaximum = p.CleanStart, p.KeepAlive, 65535
 	c.opening = o
 	if reason := l.identify(o, p); reason != mqtt.Success {
 		c.refuse(reason, nil)
@@ -58,6 +61,26 @@ func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
 	}
 	l.negotiate(c, o, p)
 	l.authenticate(c, o, p)
+}
+
+// takeOpening and giveOpening lend the record of a CONNECT, so that a storm of them leaves little behind.
+func (l *loop) takeOpening() *opening {
+	if n := len(l.openings); n > 0 {
+		o := l.openings[n-1]
+		l.openings = l.openings[:n-1]
+		return o
+	}
+	return &opening{}
+}
+
+func (l *loop) giveOpening(c *conn) {
+	o := c.opening
+	c.opening = nil
+	if o == nil || o.lent || len(l.openings) >= 64 {
+		return
+	}
+	*o = opening{}
+	l.openings = append(l.openings, o)
 }
 
 // identify settles the client identifier.
@@ -134,8 +157,7 @@ func (l *loop) checkWill(c *conn, o *opening, w *mqtt.Will) mqtt.Reason {
 // admit goes on with a CONNECT that was authenticated: rights of the will, then the session.
 func (l *loop) admit(c *conn) {
 	o := c.opening
-	c.ident = o.identity
-	if o.will != nil && !l.mayPublish(c.ident, o.will.Topic[len(c.lst.mount):], o.will.QoS, o.will.Retain) {
+	if o.will != nil && !l.mayPublish(o.identity, o.will.Topic[len(c.lst.mount):], o.will.QoS, o.will.Retain) {
 		c.refuse(mqtt.NotAuthorized, nil)
 		return
 	}

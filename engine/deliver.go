@@ -149,7 +149,7 @@ func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
 	}
 	l.pool.ReleaseFrame(f)
 	if c.assignsAliases() {
-		c.alias.takeBack(l.alias)
+		c.x.alias.takeBack(l.alias)
 	}
 	l.dropped(DropTooLarge)
 	return nil
@@ -176,18 +176,18 @@ func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
 // receiver.
 func (l *loop) frame(c *conn, d *session.Delivery, dup bool) *fanout.Frame {
 	form := fanout.Form{V5: c.version == mqtt.V5, QoS: d.QoS, Retain: d.Retain, Dup: dup}
-	plain := !dup && c.sess.mount == ""
+	plain := !dup && c.sess.mount() == ""
 	if plain && (!form.V5 || d.ID == 0 && d.Many == nil && !c.assignsAliases()) {
 		f := l.forms.Get(&l.pool, d.Msg, form, l.now)
 		f.Hold()
 		return f
 	}
-	x := fanout.Extra{Strip: mountLen(c.sess.mount, d.Msg)}
+	x := fanout.Extra{Strip: mountLen(c.sess.mount(), d.Msg)}
 	if form.V5 {
 		l.ids = d.IDs(l.ids[:0])
 		x.IDs = l.ids
 		if c.assignsAliases() {
-			x.Alias, x.NoTopic = c.alias.assign(d.Msg.Topic()[x.Strip:])
+			x.Alias, x.NoTopic = c.x.alias.assign(d.Msg.Topic()[x.Strip:])
 			if l.alias = 0; !x.NoTopic {
 				l.alias = x.Alias
 			}
@@ -259,7 +259,7 @@ func (l *loop) pump(s *sess) {
 	if s.Queue.Len() == 0 && (s.Send == nil || s.Send.Quota() > 0) {
 		l.b.slots.SetFlags(s.Slot, 0, fanout.SlotBusy)
 	}
-	if c.replay != nil {
+	if c.replay() != nil {
 		l.replayMore(c)
 	}
 }

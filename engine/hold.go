@@ -51,16 +51,17 @@ func (l *loop) stores() bool { return l.hold.store != nil }
 // it, else when the present batch is committed. Acknowledgements of a connection leave in the order of what they
 // answer. [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 func (l *loop) answer(c *conn, o outItem, need bool) {
-	if !need && len(c.held) == 0 {
+	if !need && len(c.held()) == 0 {
 		l.sent(c, o)
 		l.push(c, o)
 		return
 	}
 	batch := l.hold.seq
 	if !need {
-		batch = c.held[len(c.held)-1].batch
+		batch = c.x.held[len(c.x.held)-1].batch
 	}
-	c.held = append(c.held, held{batch, o})
+	x := c.extras()
+	x.held = append(x.held, held{batch, o})
 	if need {
 		l.hold.conns = append(l.hold.conns, c)
 	}
@@ -68,7 +69,7 @@ func (l *loop) answer(c *conn, o outItem, need bool) {
 
 // sent tells the receiving half of the QoS machine that an acknowledgement left, which frees receive quota.
 func (l *loop) sent(c *conn, o outItem) {
-	if o.frame != nil || c.sess == nil {
+	if o.frame != nil || o.code.Failed() || c.sess == nil || c.sess.Recv == nil { // what is refused took no quota
 		return
 	}
 	switch o.typ {
@@ -83,10 +84,12 @@ func (l *loop) sent(c *conn, o outItem) {
 
 // dropHeld forgets what a connection was still to be told: it is gone and will ask again.
 func (l *loop) dropHeld(c *conn) {
-	for i := range c.held {
-		c.held[i].item.release(l)
+	for i := range c.held() {
+		c.x.held[i].item.release(l)
 	}
-	c.held = nil
+	if c.x != nil {
+		c.x.held = nil
+	}
 }
 
 // commit hands the pass's batch to the store.
@@ -192,17 +195,20 @@ func (l *loop) deliverLate(d lateDelivery) {
 // letGo sends what is held and committed.
 func (l *loop) letGo(c *conn) {
 	n := 0
-	for n < len(c.held) && c.held[n].batch <= l.hold.committed {
-		o := c.held[n].item
+	list := c.held()
+	for n < len(list) && list[n].batch <= l.hold.committed {
+		o := list[n].item
 		l.sent(c, o)
 		l.push(c, o)
 		n++
 	}
-	if n == len(c.held) {
-		c.held = nil
-		return
+	switch n {
+	case 0:
+	case len(list):
+		c.x.held = nil
+	default:
+		c.x.held = list[n:]
 	}
-	c.held = c.held[n:]
 }
 
 // lastBatch is the newest batch that holds anything.
@@ -227,7 +233,8 @@ func (l *loop) answerRepeat(c *conn, o outItem) {
 		l.answer(c, o, true)
 	default:
 		f := &h.flying[len(h.flying)-1]
-		c.held = append(c.held, held{f.seq, o})
+		x := c.extras()
+		x.held = append(x.held, held{f.seq, o})
 		f.conns = append(f.conns, c)
 	}
 }

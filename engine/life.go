@@ -3,7 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
@@ -17,7 +16,7 @@ type sess struct {
 	conn     *conn
 	ident    *auth.Identity          // of the last connection
 	sink     func(m *fanout.Message) // an embedder's subscription instead of a connection
-	mount    string                  // prefix of every topic
+	lst      *listener               // of the last connection; nil: none since the broker began
 	timer    wheel.ID
 	created  int64  // wall time of the session's beginning, seconds since 1970; when stored
 	loading  bool   // queued messages are being read from the store
@@ -26,12 +25,28 @@ type sess struct {
 	expireAt uint32 // tick at which the session ends; 0: none
 }
 
+// username is the user name of the last connection.
+func (s *sess) username() string {
+	if s.ident == nil {
+		return ""
+	}
+	return s.ident.Username
+}
+
+// mount is the prefix of every topic of the session.
+func (s *sess) mount() string {
+	if s.lst == nil {
+		return ""
+	}
+	return s.lst.mount
+}
+
 // begin makes a session for a connection. had: one of the same client was thrown away for it.
 func (l *loop) begin(c *conn, slot uint32, had bool) {
 	o := c.opening
 	s := &sess{}
 	s.ClientID, s.Slot, s.Gen = o.clientID, slot, l.b.slots.Gen(slot)
-	s.Principal = o.identity.Principal
+	s.Principal = o.principal
 	l.setSession(slot, s)
 	l.count.sessions.add(1)
 	l.connectTo(c, s, false, had)
@@ -42,7 +57,7 @@ func (l *loop) begin(c *conn, slot uint32, had bool) {
 func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	o := c.opening
 	c.sess, s.conn = s, c
-	s.ident, s.mount = c.ident, c.lst.mount
+	s.ident, s.lst = o.identity, c.lst
 	s.Version, s.Expiry, s.Will = c.version, o.expiry, o.will
 	l.clearSessionTimer(s)
 
@@ -51,10 +66,8 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	if s.Send != nil {
 		s.Send.SetQuota(int(c.window))
 	}
-	if c.version == mqtt.V5 {
-		s.Recv.SetMaximum(limits.ReceiveMaximum)
-	} else {
-		s.Recv.SetMaximum(65535)
+	if s.Recv != nil {
+		s.Recv.SetMaximum(c.receiveMaximum())
 	}
 	if n := min(int(o.aliasMaximum), limits.OutboundTopicAliases); n > 0 {
 		c.aliases().outMax = uint16(n)
@@ -71,7 +84,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	l.b.slots.SetFlags(s.Slot, fanout.SlotOnline, fanout.SlotBusy)
 	stored := l.storeSession(s)
 	l.accept(c, present, had && stored)
-	c.opening = nil
+	l.giveOpening(c)
 	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
 		h.Connected(c.info())
 	}
@@ -117,10 +130,10 @@ func (l *loop) offline(s *sess, c *conn) {
 func (l *loop) leaveOffline(s *sess) {
 	l.clearSessionTimer(s)
 	if s.Expiry != session.NeverExpires {
-		s.expireAt = l.tick + ticks(time.Duration(s.Expiry)*time.Second)
+		s.expireAt = l.after(time.Duration(s.Expiry) * time.Second)
 	}
 	if s.Will != nil { // [MQTT-3.1.2-8]: after the delay or with the session, whichever is first
-		s.willAt = l.tick + ticks(time.Duration(s.Will.Delay)*time.Second)
+		s.willAt = l.after(time.Duration(s.Will.Delay) * time.Second)
 	}
 	l.setSessionTimer(s)
 	l.storeSession(s)

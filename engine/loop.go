@@ -9,6 +9,7 @@ import (
 	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
 )
 
 // loop is what one event loop owns. Everything here is touched by its goroutine only, but the inbox.
@@ -39,15 +40,18 @@ type loop struct {
 	dirty      []*conn
 	spareD     []*conn
 	freeOut    [][]outItem
+	openings   []*opening
 	scratch    []byte
 	vec        [][]byte
-	freeSeq    [][]uint64
+	seqBlock   []uint64
 	seqLists   [][]uint64
 	ids        []uint32
 	deliveries []store.Delivery
 	alias      uint16 // assigned anew by the last frame; 0: none was
 	topic      []byte
 	value      []byte
+	refs       []trie.RetainedRef
+	replays    []replayed
 	forms      fanout.Forms
 	in         decoded
 
@@ -132,7 +136,6 @@ func (l *loop) item(it *fanout.Item) {
 	case 0:
 		l.deliverItem(it)
 		l.pool.Release(it.Msg, 1)
-		l.giveSeqs(it.Seqs)
 	case itemShared:
 		l.deliverShared(it.Msg, it.Arg.(pick))
 		l.pool.Release(it.Msg, 1)
@@ -242,7 +245,7 @@ func (l *loop) addConn(c *conn) {
 		l.conns = append(l.conns, connSlot{})
 	}
 	s := &l.conns[c.idx]
-	s.c, c.gen = c, s.gen
+	s.c = c
 }
 
 func (l *loop) dropConn(c *conn) {
@@ -266,7 +269,7 @@ func timerData(kind uint8, gen uint16, n uint32) uint64 {
 
 func (l *loop) setTimer(c *conn, at uint32) {
 	l.clearTimer(c)
-	c.timer = l.wheel.Add(at, timerData(timerConn, c.gen, c.idx))
+	c.timer = l.wheel.Add(at, timerData(timerConn, l.conns[c.idx].gen, c.idx))
 }
 
 func (l *loop) clearTimer(c *conn) {
@@ -317,6 +320,9 @@ func (l *loop) connTimer(c *conn) {
 		l.hangUp(c)
 	}
 }
+
+// after is the first tick that is surely no earlier than d from now: the present tick is cut to a whole one.
+func (l *loop) after(d time.Duration) uint32 { return l.tick + ticks(d) + 1 }
 
 // keepAliveTicks is one and a half times the keep alive, and one tick more because lastSeen is cut to whole ticks.
 func keepAliveTicks(seconds uint16) uint32 {

@@ -58,7 +58,7 @@ func (l *loop) push(c *conn, o outItem) {
 		c.out = l.takeOut()
 	}
 	c.out = append(c.out, o)
-	c.outBytes += o.size(c.version)
+	c.outBytes += int32(o.size(c.version))
 	l.count.packetsOut.add(1)
 	l.markDirty(c)
 }
@@ -120,7 +120,7 @@ func (l *loop) flush(c *conn) {
 // writeSome builds one vector from the front of the queue and writes it.
 func (l *loop) writeSome(c *conn) (wrote, want int, err error) {
 	scratch, vec, start := l.scratch[:0], l.vec[:0], 0
-	skip := c.outOff
+	skip := int(c.outOff)
 	for i := range c.out {
 		o := &c.out[i]
 		var tail []byte
@@ -171,8 +171,8 @@ func (l *loop) writeSome(c *conn) (wrote, want int, err error) {
 
 // advance takes n written bytes off the queue.
 func (l *loop) advance(c *conn, n int) {
-	c.outBytes -= n
-	n += c.outOff
+	c.outBytes -= int32(n)
+	n += int(c.outOff)
 	i := 0
 	for ; i < len(c.out); i++ {
 		size := c.out[i].size(c.version)
@@ -182,7 +182,7 @@ func (l *loop) advance(c *conn, n int) {
 		n -= size
 		c.out[i].release(l)
 	}
-	c.outOff = n
+	c.outOff = int32(n)
 	if i == len(c.out) {
 		c.out, c.outOff = c.out[:0], 0
 		return

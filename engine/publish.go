@@ -37,7 +37,7 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 	if h := l.b.parts.Hooks; h != nil && h.Published != nil && reason == mqtt.Success {
 		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
 	}
-	if reason == mqtt.Success && !l.mayPublish(c.ident, p.Topic[len(c.sess.mount):], p.QoS, p.Retain) {
+	if reason == mqtt.Success && !l.mayPublish(c.sess.ident, p.Topic[len(c.sess.mount()):], p.QoS, p.Retain) {
 		reason = mqtt.NotAuthorized
 	}
 	if reason != mqtt.Success {
@@ -73,10 +73,10 @@ func (c *conn) checkTopic(p *mqtt.Publish) mqtt.Reason {
 
 // mountTopic puts the listener's prefix before the topic.
 func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
-	if c.sess.mount == "" {
+	if c.sess.mount() == "" {
 		return
 	}
-	l.topic = append(append(l.topic[:0], c.sess.mount...), p.Topic...)
+	l.topic = append(append(l.topic[:0], c.sess.mount()...), p.Topic...)
 	p.Topic = l.topic
 }
 
@@ -88,14 +88,13 @@ func (l *loop) deny(c *conn, p *mqtt.Publish, reason mqtt.Reason) {
 	if c.version != mqtt.V5 {
 		code = mqtt.Success
 	}
+	if p.QoS > 0 && code == mqtt.Success {
+		c.receiver().Publish(p.ID, p.QoS) // 3.x: acknowledged like any other, without a maximum
+	}
 	switch p.QoS {
 	case 1:
 		l.answer(c, outItem{typ: mqtt.PUBACK, id: p.ID, code: code}, false)
 	case 2:
-		if code == mqtt.Success && c.sess.Recv.Publish(p.ID, 2) == flow.Exceeded {
-			c.disconnect(mqtt.ReceiveMaximumExceeded)
-			return
-		}
 		l.answer(c, outItem{typ: mqtt.PUBREC, id: p.ID, code: code}, false) // [MQTT-4.3.3-9]
 	}
 }
@@ -103,7 +102,7 @@ func (l *loop) deny(c *conn, p *mqtt.Publish, reason mqtt.Reason) {
 // storeAndRoute takes the message over: the QoS machine first, then store, retain and route in one place.
 func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 	if p.QoS > 0 {
-		switch c.sess.Recv.Publish(p.ID, p.QoS) {
+		switch c.receiver().Publish(p.ID, p.QoS) {
 		case flow.Exceeded: // [MQTT-3.3.4-7]
 			c.disconnect(mqtt.ReceiveMaximumExceeded)
 			return
@@ -133,7 +132,7 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 		if p.QoS == 2 && l.storeIncoming(c.sess, p.ID) {
 			need = true
 		}
-		if l.route(m, plan, origin{session: c.sess, late: len(c.held) > 0, need: need}) {
+		if l.route(m, plan, origin{session: c.sess, late: len(c.held()) > 0, need: need}) {
 			need = true
 		}
 		l.pool.Release(m, 1)
@@ -146,6 +145,22 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 	case 2: // [MQTT-4.3.3-8]
 		l.answer(c, outItem{typ: mqtt.PUBREC, id: p.ID, code: code}, need)
 	}
+}
+
+// receiver is the session's receiving half, with the Receive Maximum of this connection. 3.x has none.
+func (c *conn) receiver() *flow.Receiver {
+	if c.sess.Recv == nil {
+		c.sess.Recv = &flow.Receiver{}
+		c.sess.Recv.SetMaximum(c.receiveMaximum())
+	}
+	return c.sess.Recv
+}
+
+func (c *conn) receiveMaximum() int {
+	if c.version != mqtt.V5 {
+		return 65535
+	}
+	return c.live.Limits.ReceiveMaximum
 }
 
 // inUse answers a PUBLISH whose packet identifier belongs to another open exchange.
@@ -225,7 +240,6 @@ func (l *loop) number(plan *fanout.Plan) [][]uint64 {
 		if len(targets) > 0 {
 			list = l.takeSeqs(len(targets))
 			for i, t := range targets {
-				list[i] = 0
 				if t.QoS > 0 {
 					list[i] = l.b.slots.NextSeq(t.Slot)
 				}
@@ -249,7 +263,6 @@ func (l *loop) send2(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, pick
 		}
 		if uint32(i) == l.id {
 			l.deliverItem(&it)
-			l.giveSeqs(it.Seqs)
 			continue
 		}
 		m.Hold(1)
@@ -271,18 +284,15 @@ func (l *loop) toOne(m *fanout.Message, k pick) {
 	l.tell(owner, fanout.Item{Kind: itemShared, Msg: m, Arg: k})
 }
 
-// takeSeqs lends a list of sequence numbers; whoever consumed it gives it to its own loop.
+// takeSeqs cuts a list of zeroes off a block. Lists cross loops and are never given back: a block goes when all of
+// its lists have.
 func (l *loop) takeSeqs(n int) []uint64 {
-	if k := len(l.freeSeq); k > 0 && cap(l.freeSeq[k-1]) >= n {
-		s := l.freeSeq[k-1]
-		l.freeSeq = l.freeSeq[:k-1]
-		return s[:n]
+	if len(l.seqBlock) < n {
+		l.seqBlock = make([]uint64, max(n, seqBlock))
 	}
-	return make([]uint64, n, max(n, 8))
+	list := l.seqBlock[:n:n]
+	l.seqBlock = l.seqBlock[n:]
+	return list
 }
 
-func (l *loop) giveSeqs(s []uint64) {
-	if s != nil && len(l.freeSeq) < 256 && cap(s) <= 4096 {
-		l.freeSeq = append(l.freeSeq, s)
-	}
-}
+const seqBlock = 1024

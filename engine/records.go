@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -26,7 +27,7 @@ func (l *loop) storeSession(s *sess) bool {
 		return true
 	}
 	if s.ID == 0 {
-		s.ID = l.b.sessionIDs.Add(1)
+		s.ID = l.newID()
 		s.created = time.Now().Unix()
 		l.b.slots.SetName(s.Slot, s.ID)
 	}
@@ -34,9 +35,7 @@ func (l *loop) storeSession(s *sess) bool {
 		ID: s.ID, ClientID: []byte(s.ClientID), Principal: []byte(s.Principal), Version: s.Version,
 		Online: s.conn != nil, Expiry: s.Expiry, Created: s.created, Rest: l.lifetime(s.expireAt),
 	}
-	if s.ident != nil {
-		r.Username = []byte(s.ident.Username)
-	}
+	r.Username = []byte(s.username())
 	if w := s.Will; w != nil {
 		r.HasWill = true
 		r.Will = store.Will{
@@ -46,6 +45,25 @@ func (l *loop) storeSession(s *sess) bool {
 	}
 	l.hold.batch.Session(&r)
 	return true
+}
+
+// Names of sessions and messages are never used again in the life of a store, so a mark ahead of them is stored: with
+// the first half of a block used, the next block is marked.
+const (
+	idMark  = "ids"
+	idBlock = 1 << 16
+)
+
+func (l *loop) newID() uint64 {
+	id := l.b.ids.Add(1)
+	if id%idBlock == idBlock/2 {
+		l.markIDs(id + idBlock)
+	}
+	return id
+}
+
+func (l *loop) markIDs(to uint64) {
+	l.hold.batch.Meta([]byte(idMark), binary.AppendUvarint(nil, to))
 }
 
 // forgetSession records that the session is over.
@@ -94,7 +112,7 @@ func (l *loop) storeMessage(m *fanout.Message, plan *fanout.Plan, seqs [][]uint6
 		return false
 	}
 	r := l.storedMessage(m)
-	r.ID = l.b.messageIDs.Add(1)
+	r.ID = l.newID()
 	l.hold.batch.Message(&r)
 	l.hold.batch.Enqueue(r.ID, list)
 	clear(list)
@@ -145,7 +163,7 @@ func (l *loop) storeReplayed(s *sess, d *session.Delivery) {
 		return
 	}
 	r := l.storedMessage(d.Msg)
-	r.ID = l.b.messageIDs.Add(1)
+	r.ID = l.newID()
 	l.hold.batch.Message(&r)
 	l.hold.batch.Enqueue(r.ID, []store.Delivery{{Session: s.ID, Seq: d.Seq, QoS: d.QoS, Retain: true, SubIDs: oneID(d.ID)}})
 }

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -31,6 +34,13 @@ type restored struct {
 	lastSeq uint64
 }
 
+func (x *restored) receiver() *flow.Receiver {
+	if x.s.Recv == nil {
+		x.s.Recv = &flow.Receiver{}
+	}
+	return x.s.Recv
+}
+
 // recover reads the whole state and gives it to the loops.
 func (b *Broker) recover() error {
 	if b.parts.Store == nil {
@@ -40,6 +50,10 @@ func (b *Broker) recover() error {
 	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
 		return err
 	}
+	b.ids.Store((b.ids.Load()/idBlock + 1) * idBlock)
+	marked := make(chan struct{})
+	b.loops[0].post(func(l *loop) { l.markIDs(b.ids.Load() + idBlock); close(marked) })
+	<-marked
 	done := make(chan struct{}, len(r.order))
 	for _, x := range r.order {
 		x.l.post(func(l *loop) { l.install(x); done <- struct{}{} })
@@ -59,7 +73,12 @@ func (r *recovery) record(rec *store.Record) error {
 	case store.MSG:
 		m := &rec.Message
 		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
-		raise(&r.b.messageIDs, m.ID)
+		raise(&r.b.ids, m.ID)
+		return nil
+	case store.META:
+		if mark, n := binary.Uvarint(rec.Value); n > 0 && string(rec.Key) == idMark {
+			raise(&r.b.ids, mark)
+		}
 		return nil
 	case store.SES:
 		return r.session(&rec.Session)
@@ -73,23 +92,20 @@ func (r *recovery) record(rec *store.Record) error {
 	}
 	x := r.sessions[rec.Session.ID]
 	if x == nil {
-		return nil // META, or a kind that says nothing to the engine
+		return nil // a kind that says nothing to the engine
 	}
 	switch rec.Kind {
 	case store.SUB:
 		r.subscription(x, &rec.Subscription)
 	case store.QIN:
-		x.s.Recv.Restore(rec.PacketID)
+		x.receiver().Restore(rec.PacketID)
 	case store.REL:
 		r.released(x, rec.Seq)
 	}
 	return nil
 }
 
-func raise(v interface {
-	Load() uint64
-	Store(uint64)
-}, to uint64) {
+func raise(v *atomic.Uint64, to uint64) {
 	if v.Load() < to {
 		v.Store(to)
 	}
@@ -129,7 +145,7 @@ func (r *recovery) session(rec *store.Session) error {
 		x.delay = w.Rest
 	}
 	b.slots.SetName(slot, rec.ID)
-	raise(&b.sessionIDs, rec.ID)
+	raise(&b.ids, rec.ID)
 	x.s = s
 	r.sessions[rec.ID] = x
 	r.order = append(r.order, x)
@@ -176,13 +192,9 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 
 // released moves a delivery that got its PUBREC from the queue to the open exchanges: only the PUBREL is sent again.
 func (r *recovery) released(x *restored, seq uint64) {
-	x.s.Queue.Filter(func(d *session.Delivery) bool {
-		if d.Seq != seq {
-			return true
-		}
-		x.s.Sender().Restore(seq, d.QoS, true, *d)
-		return false
-	})
+	// The store names it right behind its delivery.
+	d := x.s.Queue.PopLast()
+	x.s.Sender().Restore(seq, d.QoS, true, d)
 }
 
 // install puts a session that came back into its loop. A connection that it had is lost: the will is due.
@@ -197,10 +209,10 @@ func (l *loop) install(x *restored) {
 	}
 	l.clearSessionTimer(s)
 	if x.rest.Left > 0 {
-		s.expireAt = l.tick + ticks(time.Duration(x.rest.Left)*time.Second)
+		s.expireAt = l.after(time.Duration(x.rest.Left) * time.Second)
 	}
 	if s.Will != nil && x.delay.Left > 0 {
-		s.willAt = l.tick + ticks(time.Duration(x.delay.Left)*time.Second)
+		s.willAt = l.after(time.Duration(x.delay.Left) * time.Second)
 	}
 	l.setSessionTimer(s)
 }

@@ -86,25 +86,24 @@ func (l *loop) replayRetained(c *conn, r replayed) {
 	if c.state != connected {
 		return
 	}
-	p := c.replay
-	if p == nil {
-		p = &replay{}
-	}
-	before := len(p.refs)
-	p.refs = l.b.retained.Collect(r.filter, p.refs)
-	if r.n = len(p.refs) - before; r.n == 0 {
+	l.refs = l.b.retained.Collect(r.filter, l.refs[:0])
+	if r.n = len(l.refs); r.n == 0 {
 		return
 	}
+	x := c.extras()
+	if x.replay == nil {
+		x.replay = &replay{}
+	}
 	r.filter = nil
-	p.subs = append(p.subs, r)
-	c.replay = p
+	x.replay.refs = append(x.replay.refs, l.refs...)
+	x.replay.subs = append(x.replay.subs, r)
 	l.replayMore(c)
 }
 
 // replayMore sends retained messages as far as the socket allows. What is loaded later is the newest value, so that
 // nobody gets an older message after a newer one.
 func (l *loop) replayMore(c *conn) {
-	p := c.replay
+	p := c.replay()
 	if p == nil {
 		return
 	}
@@ -118,7 +117,7 @@ func (l *loop) replayMore(c *conn) {
 		}
 	}
 	if p.refs = p.refs[n:]; len(p.refs) == 0 {
-		c.replay = nil
+		c.x.replay = nil
 	}
 }
 

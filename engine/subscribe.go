@@ -36,7 +36,7 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 		}
 	}
 	need := false
-	var replays []replayed
+	replays := l.replays[:0]
 	for _, f := range p.Filters {
 		code, fresh := l.subscribeOne(c, f, id)
 		ack.Codes = append(ack.Codes, spoken(c.version, code, f))
@@ -54,6 +54,7 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 		}
 	}
 	l.answer(c, outItem{frame: l.newFrame(func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) })}, need)
+	l.replays = replays[:0]
 	for _, r := range replays {
 		l.replayRetained(c, r)
 	}
@@ -82,7 +83,7 @@ func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.
 		return mqtt.SharedSubscriptionsNotSupported, false
 	case !limits.WildcardSubscriptions && bytes.ContainsAny(filter, "+#"): // v311 [MQTT-3.8.3-2]
 		return mqtt.WildcardSubscriptionsNotSupported, false
-	case !l.maySubscribe(c.ident, filter, f.QoS()):
+	case !l.maySubscribe(c.sess.ident, filter, f.QoS()):
 		return mqtt.NotAuthorized, false
 	}
 	granted := min(f.QoS(), byte(limits.MaximumQoS)) // [MQTT-3.2.2-10]
@@ -158,10 +159,10 @@ func sharedName(group, filter []byte) string {
 
 // mounted puts the listener's prefix before a filter; the broker's own topics are outside of it.
 func (s *sess) mounted(filter []byte) []byte {
-	if s.mount == "" || bytes.HasPrefix(filter, sysPrefix) {
+	if s.mount() == "" || bytes.HasPrefix(filter, sysPrefix) {
 		return filter
 	}
-	return append([]byte(s.mount), filter...)
+	return append([]byte(s.mount()), filter...)
 }
 
 // fullFilter is a filter as the index has it, $share/name/ included.

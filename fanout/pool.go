@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"math/bits"
+	"sync"
 
 	"github.com/valyala/bytebufferpool"
 )
@@ -13,12 +14,21 @@ const (
 	maxClassBits = 16 // 64 KB; larger buffers are left to the garbage collector
 	classes      = maxClassBits - minClassBits + 1
 	noClass      = 0xff
-	freeBytes    = 512 << 10 // kept per class and loop before the shared overflow takes the rest
+	freeBytes    = 256 << 10 // kept per class and loop before the others may have the rest
+	maxChunks    = 64        // chunks of a class that wait for another loop
 )
 
-// overflow is shared by all loops: memory freed on one loop and needed on another passes through it. One pool a
-// class, because bytebufferpool keeps buffers of one size well and mixed sizes badly.
-var overflow [classes]bytebufferpool.Pool
+// exchange is where loops that free more messages than they make leave them for those that do the reverse, in
+// chunks, so that its lock is taken once for many messages. What is beyond it keeps its buffer only, in the last
+// resort: one bytebufferpool a class, because it keeps buffers of one size well and mixed sizes badly.
+type exchange struct {
+	mu     sync.Mutex
+	chunks [][]*Message
+	empty  [][]*Message
+	last   bytebufferpool.Pool
+}
+
+var shared [classes]exchange
 
 // Pool lends messages and frames to one loop. It has no lock.
 type Pool struct {
@@ -41,34 +51,77 @@ func classOf(size int) uint8 {
 	return uint8(max(bits.Len(uint(max(size-1, 0))), minClassBits) - minClassBits)
 }
 
+func classSize(class uint8) int { return 1 << (class + minClassBits) }
+
 func (p *Pool) message(class uint8, size int) *Message {
 	if class == noClass {
 		return &Message{class: class, buf: make([]byte, 0, size)}
 	}
-	if l := p.free[class]; len(l) > 0 {
-		m := l[len(l)-1]
-		l[len(l)-1] = nil
-		p.free[class] = l[:len(l)-1]
-		return m
+	l := p.free[class]
+	if len(l) == 0 {
+		if l = shared[class].fetch(l); len(l) == 0 {
+			b := shared[class].last.Get().B
+			if cap(b) != classSize(class) {
+				b = make([]byte, 0, classSize(class))
+			}
+			return &Message{class: class, buf: b[:0]}
+		}
 	}
-	b := overflow[class].Get()
-	if cap(b.B) < 1<<(class+minClassBits) {
-		b.B = make([]byte, 0, 1<<(class+minClassBits))
-	}
-	return &Message{class: class, buf: b.B[:0]}
+	m := l[len(l)-1]
+	l[len(l)-1] = nil
+	p.free[class] = l[:len(l)-1]
+	return m
 }
 
 func (p *Pool) recycle(m *Message) {
 	scribble(m.buf)
 	// Properties may have pushed the buffer beyond its class.
-	if m.class == noClass || cap(m.buf) != 1<<(m.class+minClassBits) {
+	if m.class == noClass || cap(m.buf) != classSize(m.class) {
 		m.buf = nil
 		return
 	}
-	if len(p.free[m.class]) < freeBytes>>(m.class+minClassBits) {
-		p.free[m.class] = append(p.free[m.class], m)
-		return
+	l := append(p.free[m.class], m)
+	if n := freeBytes >> (m.class + minClassBits); len(l) >= n {
+		l = shared[m.class].leave(l, n/2)
 	}
-	overflow[m.class].Put(&bytebufferpool.ByteBuffer{B: m.buf[:0]})
-	m.buf = nil
+	p.free[m.class] = l
+}
+
+// leave takes n messages off the list.
+func (x *exchange) leave(l []*Message, n int) []*Message {
+	rest := len(l) - n
+	x.mu.Lock()
+	full := len(x.chunks) >= maxChunks
+	if !full {
+		var chunk []*Message
+		if k := len(x.empty); k > 0 {
+			chunk, x.empty = x.empty[k-1], x.empty[:k-1]
+		}
+		x.chunks = append(x.chunks, append(chunk[:0], l[rest:]...))
+	}
+	x.mu.Unlock()
+	for i, m := range l[rest:] {
+		if full {
+			x.last.Put(&bytebufferpool.ByteBuffer{B: m.buf[:0]})
+			m.buf = nil
+		}
+		l[rest+i] = nil
+	}
+	return l[:rest]
+}
+
+// fetch appends a chunk to an empty list, if there is one.
+func (x *exchange) fetch(l []*Message) []*Message {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	k := len(x.chunks)
+	if k == 0 {
+		return l
+	}
+	chunk := x.chunks[k-1]
+	x.chunks = x.chunks[:k-1]
+	l = append(l, chunk...)
+	clear(chunk)
+	x.empty = append(x.empty, chunk[:0])
+	return l
 }

@@ -9,7 +9,7 @@ type Item struct {
 	Msg     *Message // one reference travels with the item
 	Plan    *Plan    // names the subscription identifiers of Targets
 	Targets []Target // this loop's receivers; shared, never changed
-	Seqs    []uint64 // sequence numbers, one a target, for messages above QoS 0
+	Seqs    []uint64 // sequence numbers, one a target, for messages above QoS 0; shared, never changed
 	Arg     any      // for the engine's kinds
 }
 

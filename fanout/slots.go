@@ -20,8 +20,8 @@ type slot struct {
 
 // Flags of a slot, written by the loop that owns it and read by whoever routes.
 const (
-	SlotOnline     = 1 << iota // a connection is attached
-	SlotBusy                   // its window is full or messages wait before it
+	SlotOnline = 1 << iota // a connection is attached
+	SlotBusy               // its window is full or messages wait before it
 )
 
 // Slots is the table of sessions as routing sees them. A slot's number stands in the subscription index and in

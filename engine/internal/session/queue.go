@@ -1,54 +1,88 @@
 package session
 
-// Queue is a first-in first-out ring of deliveries that wait for the window or for a connection. It takes no memory
-// while it is empty.
-type Queue struct {
-	ring  []Delivery
+// Queue is a first-in first-out ring of deliveries that wait for the window or for a connection. It is one word while
+// it is empty.
+type Queue struct{ r *ring }
+
+type ring struct {
+	list  []Delivery // its length is a power of two
 	head  uint32
 	n     uint32
 	bytes int
 }
 
 // Len is the number of deliveries that wait.
-func (q *Queue) Len() int { return int(q.n) }
+func (q *Queue) Len() int {
+	if q.r == nil {
+		return 0
+	}
+	return int(q.r.n)
+}
 
 // Bytes is the content size of the messages that wait.
-func (q *Queue) Bytes() int { return q.bytes }
+func (q *Queue) Bytes() int {
+	if q.r == nil {
+		return 0
+	}
+	return q.r.bytes
+}
 
 // Push appends a delivery.
 func (q *Queue) Push(d Delivery) {
-	if int(q.n) == len(q.ring) {
-		grown := make([]Delivery, max(8, 2*len(q.ring)))
-		for i := range q.n {
-			grown[i] = q.ring[(q.head+i)%uint32(len(q.ring))]
-		}
-		q.ring, q.head = grown, 0
+	if q.r == nil {
+		q.r = &ring{}
 	}
-	q.ring[(q.head+q.n)&uint32(len(q.ring)-1)] = d
-	q.n++
-	q.bytes += int(d.Size)
+	r := q.r
+	if int(r.n) == len(r.list) {
+		grown := make([]Delivery, max(8, 2*len(r.list)))
+		for i := range r.n {
+			grown[i] = *r.at(i)
+		}
+		r.list, r.head = grown, 0
+	}
+	r.n++
+	*r.at(r.n - 1) = d
+	r.bytes += int(d.Size)
 }
 
+func (r *ring) at(i uint32) *Delivery { return &r.list[(r.head+i)&uint32(len(r.list)-1)] }
+
 // Front is the oldest delivery; valid until the next call.
-func (q *Queue) Front() *Delivery { return &q.ring[q.head] }
+func (q *Queue) Front() *Delivery { return q.r.at(0) }
 
 // Pop takes the oldest delivery off.
 func (q *Queue) Pop() Delivery {
-	d := q.ring[q.head]
-	q.ring[q.head] = Delivery{}
-	q.head = (q.head + 1) & uint32(len(q.ring)-1)
-	q.n--
-	q.bytes -= int(d.Size)
-	if q.n == 0 {
-		q.ring, q.head, q.bytes = nil, 0, 0
+	r := q.r
+	front := r.at(0)
+	d := *front
+	*front = Delivery{}
+	r.head++
+	r.n--
+	r.bytes -= int(d.Size)
+	if r.n == 0 {
+		q.r = nil
+	}
+	return d
+}
+
+// PopLast takes the newest delivery off.
+func (q *Queue) PopLast() Delivery {
+	r := q.r
+	last := r.at(r.n - 1)
+	d := *last
+	*last = Delivery{}
+	r.n--
+	r.bytes -= int(d.Size)
+	if r.n == 0 {
+		q.r = nil
 	}
 	return d
 }
 
 // Each visits the deliveries, oldest first.
 func (q *Queue) Each(visit func(d *Delivery)) {
-	for i := range q.n {
-		visit(&q.ring[(q.head+i)&uint32(len(q.ring)-1)])
+	for i := range uint32(q.Len()) {
+		visit(q.r.at(i))
 	}
 }
 

@@ -58,9 +58,10 @@ type Session struct {
 	Version   mqtt.Version
 	Expiry    uint32 // Session Expiry Interval in seconds
 
+	// An idle session costs its name and a subscription: what it does not use it does not have.
 	Subs  Subs
 	Send  *flow.Sender[Delivery] // nil while nothing was ever open
-	Recv  flow.Receiver
+	Recv  *flow.Receiver         // nil while the client never published above QoS 0
 	Queue Queue
 	Will  *Will
 }
@@ -93,6 +94,6 @@ func (s *Session) Drop(release func(Delivery)) {
 		s.Send.Clear(release)
 		s.Send = nil
 	}
-	s.Recv.Clear()
+	s.Recv = nil
 	s.Will = nil
 }

@@ -1,0 +1,115 @@
+package perf
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine"
+)
+
+// startBroker serves on a free port until the test ends.
+func startBroker(t testing.TB, loops int) (addr string) {
+	t.Helper()
+	cfg := engine.DefaultConfig()
+	cfg.Loops = loops
+	cfg.Listeners[0].Address = "127.0.0.1:0"
+	cfg.Sys.Interval = 0
+	b, err := engine.New(cfg, engine.Parts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Stop(context.Background()) })
+	return strings.TrimPrefix(b.Addrs()[0].URL, "tcp://")
+}
+
+// client is a raw connection that reads and writes without allocating.
+type client struct {
+	t   testing.TB
+	c   net.Conn
+	buf []byte
+}
+
+func dial(t testing.TB, addr, id string, v mqtt.Version) *client {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	k := &client{t: t, c: c, buf: make([]byte, 1<<20)}
+	p := mqtt.Connect{Version: v, CleanStart: true, ClientID: []byte(id)}
+	k.write(p.AppendTo(nil))
+	k.packet(mqtt.CONNACK)
+	return k
+}
+
+func (k *client) write(b []byte) {
+	if _, err := k.c.Write(b); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// packet reads one packet of the given type.
+func (k *client) packet(want mqtt.Type) []byte {
+	k.t.Helper()
+	if _, err := io.ReadFull(k.c, k.buf[:2]); err != nil {
+		k.t.Fatal(err)
+	}
+	n := int(k.buf[1]) // the packets asked for here are short
+	if _, err := io.ReadFull(k.c, k.buf[2:2+n]); err != nil {
+		k.t.Fatal(err)
+	}
+	if got := mqtt.Type(k.buf[0] >> 4); got != want {
+		k.t.Fatalf("got %v, want %v", got, want)
+	}
+	return k.buf[2 : 2+n]
+}
+
+func (k *client) subscribe(filter string, qos byte, v mqtt.Version) {
+	k.t.Helper()
+	p := mqtt.Subscribe{ID: 1, Filters: []mqtt.Subscription{{Filter: []byte(filter), Options: qos}}}
+	k.write(p.AppendTo(nil, v, 0))
+	k.packet(mqtt.SUBACK)
+}
+
+// burst is n PUBLISHes in one piece, as a client with a window sends them.
+func burst(n int, topic string, qos byte, v mqtt.Version, payload int) []byte {
+	p := mqtt.Publish{QoS: qos, Topic: []byte(topic), Payload: make([]byte, payload)}
+	var b []byte
+	for i := range n {
+		p.ID = uint16(i + 1)
+		b = p.AppendTo(b, v)
+	}
+	return b
+}
+
+// drain reads exactly n bytes.
+func (k *client) drain(n int) {
+	for n > 0 {
+		m, err := k.c.Read(k.buf[:min(n, len(k.buf))])
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		n -= m
+	}
+}
+
+// acks reads n QoS 1 PUBLISHes of a fixed size and answers them.
+func (k *client) acks(n, size, idAt int, out []byte) {
+	if _, err := io.ReadFull(k.c, k.buf[:n*size]); err != nil {
+		k.t.Fatal(err)
+	}
+	out = out[:0]
+	for i := range n {
+		out = mqtt.AppendAck(out, mqtt.PUBACK, binary.BigEndian.Uint16(k.buf[i*size+idAt:]), 0, mqtt.V311)
+	}
+	k.write(out)
+}
