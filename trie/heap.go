@@ -36,6 +36,7 @@ type page struct {
 	buf        []byte
 	next, prev uint32 // neighbours among the class's pages with room, as number+1
 	class      uint8
+	blocks     uint8
 	used       uint8 // blocks handed out
 	fresh      uint8 // blocks ever handed out: those behind were never used
 	free       uint8 // first block of the free list, as number+1; a free block's first byte is the next
@@ -89,7 +90,7 @@ func (h *heap) alloc(n int) ref {
 		p.fresh++
 	}
 	p.used++
-	if p.free == 0 && int(p.fresh) == p.blocks() {
+	if p.free == 0 && p.fresh == p.blocks {
 		h.unlist(number)
 	}
 	return ref(number*pageBlocks+block) + 1
@@ -145,7 +146,7 @@ func (h *heap) free(r ref) {
 	r--
 	number, block := uint32(r/pageBlocks), uint32(r%pageBlocks)
 	p := &h.pages[number]
-	full := p.free == 0 && int(p.fresh) == p.blocks()
+	full := p.free == 0 && p.fresh == p.blocks
 	p.buf[int(block)*classSize(int(p.class))] = p.free
 	p.free = uint8(block + 1)
 	p.used--
@@ -157,8 +158,6 @@ func (h *heap) free(r ref) {
 		h.dropPage(number)
 	}
 }
-
-func (p *page) blocks() int { return len(p.buf) / classSize(int(p.class)) }
 
 // addPage gives a class a page with room. Pages grow with their class, so a small index stays small.
 func (h *heap) addPage(class int) bool {
@@ -175,8 +174,9 @@ func (h *heap) addPage(class int) bool {
 	size := classSize(class)
 	blocks := min(4<<min(c.pages, 3), max(pageTarget/size, 8))
 	buf := slices.Grow([]byte(nil), blocks*size) // rounded up to what the allocator gives anyway
-	buf = buf[:min(cap(buf)/size, pageBlocks)*size]
-	h.pages[number] = page{buf: buf, class: uint8(class)}
+	blocks = min(cap(buf)/size, pageBlocks)
+	buf = buf[:blocks*size]
+	h.pages[number] = page{buf: buf, class: uint8(class), blocks: uint8(blocks)}
 	h.bytes += len(buf)
 	c.pages++
 	h.list(number)

@@ -119,3 +119,73 @@ func TestRetainedAgreesWithItsTwin(t *testing.T) {
 		}
 	}
 }
+
+func TestReferencesOutliveTheirMessage(t *testing.T) {
+	r := NewRetained()
+	topic := []byte("a/b")
+	r.Set(topic, []byte("one"))
+	r.Set([]byte("a/b/c"), []byte("below"))
+	ref := r.Collect(topic, nil)[0]
+	load := func() string {
+		_, v, ok := r.Load(ref, nil, nil)
+		return fmt.Sprintf("%s %v", v, ok)
+	}
+	if got := load(); got != "one true" {
+		t.Errorf("Load gave %s, want one", got)
+	}
+	r.Set(topic, []byte("a longer one than before"))
+	if got := load(); got != "a longer one than before true" {
+		t.Errorf("Load gave %s after the message was replaced", got)
+	}
+	r.Delete(topic)
+	if got := load(); got != " false" {
+		t.Errorf("Load gave %s after the message was deleted", got)
+	}
+	r.Set(topic, nil) // the place was kept by what is below
+	if got := load(); got != " true" {
+		t.Errorf("Load gave %s for an empty message", got)
+	}
+	r.Delete(topic)
+	r.Delete([]byte("a/b/c"))
+	for i := range 100 { // these take the place
+		r.Set(fmt.Appendf(nil, "a/%d", i), []byte("other"))
+		r.Set(topic, []byte("other"))
+		r.Delete(topic)
+	}
+	if got := load(); got != " false" {
+		t.Errorf("Load gave %s for a place that others have now", got)
+	}
+	for _, wrong := range []RetainedRef{0, 1 << 60, ^RetainedRef(0), ref + 1<<40} {
+		if _, _, ok := r.Load(wrong, nil, nil); ok {
+			t.Errorf("Load knows %x", wrong)
+		}
+	}
+}
+
+func TestDeletedMessagesGiveTheirMemoryBack(t *testing.T) {
+	r := NewRetained()
+	topics := retainedTopics(20_000)
+	value := make([]byte, 64)
+	var full int
+	for round := range 5 {
+		for _, topic := range topics {
+			r.Set(topic, value)
+		}
+		if round == 0 {
+			full = r.Bytes()
+		} else if now := r.Bytes(); now > full*9/8 {
+			t.Errorf("round %d: %d bytes, %d the first time", round, now, full)
+		}
+		for _, topic := range topics {
+			r.Delete(topic)
+		}
+		checkRetainedEmpty(t, r)
+		value = make([]byte, len(value)^8) // blocks of another size from round to round
+		if round%2 == 0 {
+			continue
+		}
+		if now := r.Bytes(); now > full*2/3 { // the nodes stay, the values do not
+			t.Errorf("round %d: %d bytes while empty, %d when full", round, now, full)
+		}
+	}
+}
