@@ -20,6 +20,8 @@ type cli struct {
 	Help helpFlag `help:"Show this help."`
 
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the broker (the default)."`
+	Pub     PubCmd     `cmd:"" help:"Publish messages, with mosquitto_pub's flags."`
+	Sub     SubCmd     `cmd:"" help:"Subscribe and print messages, with mosquitto_sub's flags."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }
 

@@ -29,7 +29,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--help"}, []string{"Usage: penstock", "serve", "version"}},
+		{[]string{"--help"}, []string{"Usage: penstock", "serve", "pub", "sub", "version"}},
 		{[]string{"serve", "--help"}, []string{"--config", "-c", "--listen", "--data", "--loops", "--log-level", "--set", "listeners.0.max_connections"}},
 		{[]string{"version", "--help"}, []string{"Usage: penstock version"}},
 	} {
