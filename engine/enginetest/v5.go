@@ -26,6 +26,7 @@ func v5Cases() []Case {
 		v5Shared,
 		v5Auth,
 		v5Flow,
+		v5Stream,
 		v5Will,
 		v5Overlap,
 		v5Faults,

@@ -1,6 +1,9 @@
 package enginetest
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Topic aliases, both ways: sections 3.3.2 and 3.2.2, and the reference's section 11.
 var v5Alias = []Case{
@@ -122,6 +125,18 @@ var v5Alias = []Case{
 		c.publish(Message{QoS: 1, Retain: true, Payload: "kept", Props: [][]byte{p16(propTopicAlias, 1)}})
 		c.subscribe(t.topic("a"), 1)
 		c.payloads(c, "kept")
+	}),
+	v5("alias", "a message too large for the client leaves the aliases right", func(t *T) {
+		c, p := t.client("c", p16(propTopicAliasMaximum, 5), p32(propMaximumPacketSize, 100)), t.client("p")
+		c.subscribe(t.topic("+"), 0)
+		known := aliases{}
+		p.publish(Message{Topic: t.topic("a"), Payload: strings.Repeat("x", 100)})
+		p.publish(Message{Topic: t.topic("b"), Payload: "small"})
+		t.equal("topic", known.resolve(c.receive(), c).Topic, t.topic("b"))
+		for range 3 {
+			p.publish(Message{Topic: t.topic("a"), Payload: "small"})
+			t.equal("topic", known.resolve(c.receive(), c).Topic, t.topic("a"))
+		}
 	}),
 	v5("alias", "the server makes use of aliases", func(t *T) {
 		if t.hall.foreign {

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"strings"
 	"time"
 )
@@ -150,6 +151,35 @@ var v5ConnectSession = []Case{
 		c.subscribe(t.topic("+"), 2)
 		c.nothing(p)
 	}),
+	v5("MQTT-3.1.2-24", "an answer that does not fit is not sent", func(t *T) {
+		c := t.dial()
+		c.send(Connect{Level: 5, ID: t.id("c"), Props: [][]byte{p32(propMaximumPacketSize, 10)}}.encode())
+		c.within(10)
+		c = t.client("c", p32(propMaximumPacketSize, 100))
+		c.send(subscribe(5, 1, nil, bytes.Repeat(filter(t.topic("a"), 0), 100)))
+		c.within(100)
+	}),
+	v5("MQTT-3.1.2-24", "identifiers of subscriptions count", func(t *T) {
+		c, p := t.client("c", p32(propMaximumPacketSize, 100)), t.client("p")
+		c.subscribe(t.topic("a"), 1, pVar(propSubscriptionID, 268435455))
+		m := Message{Topic: t.topic("a"), QoS: 1, ID: 1, Props: [][]byte{pVar(propSubscriptionID, 268435455)}}
+		m.Payload = strings.Repeat("x", 100-len(m.encode(5)))
+		p.publish(Message{Topic: t.topic("a"), QoS: 1, Payload: m.Payload})
+		p.publish(Message{Topic: t.topic("a"), QoS: 1, Payload: m.Payload + "x"})
+		c.payloads(p, m.Payload)
+	}),
+	v5("MQTT-3.1.2-25", "a message sent before is not sent again to a client it is too large for now", func(t *T) {
+		c, p := t.session("c"), t.client("p")
+		c.subscribe(t.topic("a"), 2)
+		for _, m := range []Message{{QoS: 1, Payload: strings.Repeat("x", 200)}, {QoS: 2, Payload: strings.Repeat("x", 200)}, {QoS: 1, Payload: "small"}} {
+			m.Topic = t.topic("a")
+			p.publish(m)
+			c.take()
+		}
+		c.disconnect()
+		c = t.session("c", p32(propMaximumPacketSize, 100), p16(propReceiveMaximum, 1))
+		c.payloads(p, "small")
+	}),
 	v5("MQTT-3.1.2-25", "a packet too large for the client counts as delivered", func(t *T) {
 		c, p := t.client("c", p32(propMaximumPacketSize, 100), p16(propReceiveMaximum, 1)), t.client("p")
 		c.subscribe(t.topic("a"), 2)
@@ -204,4 +234,14 @@ func (t *T) withWill(name string, delay, expiry uint32) *conn {
 	c := sessionOf(t, name, expires(expiry))
 	c.Will = &Will{Topic: t.topic("will"), Payload: "gone", Props: [][]byte{p32(propWillDelay, delay)}}
 	return t.connect(c)
+}
+
+// within shows that the answer has size bytes at most, or else is left out and the connection closed.
+func (c *conn) within(size int) {
+	c.t.Helper()
+	if p, err := c.read(patience); err == nil && len(p.raw) > size {
+		c.fatalf("got %v of %d bytes, want at most %d", p, len(p.raw), size)
+	} else if err != nil && !isClosed(err) {
+		c.fatalf("got %v, want an answer or the end of the connection", err)
+	}
 }

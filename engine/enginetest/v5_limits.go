@@ -113,6 +113,14 @@ var v5Limits = []Case{
 			t.equal("Session Present", t.session("c", expires(0)).connack.flags, byte(0))
 		}
 	}),
+	v5("limits", "the ceiling of the session expiry holds for DISCONNECT", func(t *T) {
+		t.withConfig(func(s *Settings) { s.MaxSessionExpiry = 1 })
+		c := t.session("c", expires(1))
+		c.send(disconnectWith(0, expires(100)))
+		c.closed()
+		elapse(2500 * time.Millisecond)
+		t.equal("Session Present", t.session("c", expires(0)).connack.flags, byte(0))
+	}),
 	v5("limits", "an interval below the ceiling stays", func(t *T) {
 		t.withConfig(func(s *Settings) { s.MaxSessionExpiry = 10 })
 		for _, wanted := range []uint32{0, 5, 10} {

@@ -88,6 +88,17 @@ var v5Overlap = []Case{
 			t.without(c.parse(p.typ(), p).props, propReasonString, propUser)
 		}
 	}),
+	v5("problem", "a reason string says what is wrong where that is wanted", func(t *T) {
+		if t.hall.foreign {
+			t.na("may be silent")
+		}
+		c := t.client("c", p8(propRequestProblem, 1))
+		c.send(subscribe(5, 1, nil))
+		t.equal("DISCONNECT says something", t.value(c.reply(typDisconnect).props, propReasonString) != "", true)
+		c = t.dial()
+		c.send(connectRaw(5, 0x03, 0, nil, str(t.id("c"))))
+		t.equal("CONNACK says something", t.value(c.reply(typConnack).props, propReasonString) != "", true)
+	}),
 	v5("assigned", "an assigned identifier is taken over like any other", func(t *T) {
 		a := t.connect(Connect{NoID: true})
 		b := t.connect(Connect{ID: t.value(a.connack.props, propAssignedClientID)})
@@ -154,6 +165,28 @@ var v5Overlap = []Case{
 			old.told(0x8E)
 			c.ping()
 		}
+	}),
+	v5("takeover", "of many connections at once one remains", func(t *T) {
+		var list []*conn
+		for range 20 {
+			c := t.dial()
+			c.send(Connect{Level: 5, ID: t.id("c")}.encode())
+			list = append(list, c)
+		}
+		for _, c := range list {
+			t.equal("code", c.takeConnack().code, byte(0))
+		}
+		alive := 0
+		for _, c := range list {
+			c.send(packetOf(0xC0))
+			if p, err := c.read(patience); err == nil && p.typ() == typPingresp {
+				alive++
+			} else if err == nil {
+				t.equal("code", c.parse(typDisconnect, p).code, byte(0x8E))
+				c.closed()
+			}
+		}
+		t.equal("connections that serve", alive, 1)
 	}),
 	v5("request", "a request is answered by way of its Response Topic", func(t *T) {
 		client, server := t.client("client"), t.client("server")

@@ -145,6 +145,19 @@ var v5Retain = []Case{
 		c.subscribe(t.topic("a"), 1)
 		c.nothing(p)
 	}),
+	v5("retain", "more retained messages than the client's Receive Maximum come as it acknowledges", func(t *T) {
+		p, c := t.client("p"), t.client("c", p16(propReceiveMaximum, 3))
+		for i := range 50 {
+			p.retain(Message{Topic: t.topic(fmt.Sprintf("a/%d", i)), Payload: "x", QoS: byte(1 + i%2)})
+		}
+		c.subscribe(t.topic("a/+"), 2)
+		seen := map[string]bool{}
+		for range 50 {
+			seen[c.receive().Topic] = true
+		}
+		t.equal("number of topics", len(seen), 50)
+		c.nothing(p)
+	}),
 	v5("retain", "a retained message survives its publisher", func(t *T) {
 		p := t.client("p")
 		p.retain(Message{Topic: t.topic("a"), Payload: "x"})

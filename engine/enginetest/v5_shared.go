@@ -122,6 +122,18 @@ var v5Shared = []Case{
 		g.c[0].send(disconnectWith(0, expires(0)))
 		t.equal("payload", g.c[1].receive().Payload, "x")
 	}),
+	v5("shared", "what waits for a member goes to another when the session ends", func(t *T) {
+		if t.hall.foreign {
+			t.na("may drop it")
+		}
+		g := t.members(2)
+		g.c[0].disconnect()
+		g.p.publish(Message{Topic: t.topic("a"), QoS: 1, Payload: "1"})
+		g.p.publish(Message{Topic: t.topic("a"), QoS: 2, Payload: "2"})
+		g.join(2)
+		t.client("m0")
+		g.c[1].payloads(g.p, "1", "2")
+	}),
 	v5("shared", "groups of different names each get a copy", func(t *T) {
 		a, b, p := t.client("a"), t.client("b"), t.client("p")
 		a.subscribe("$share/a/"+t.topic("a"), 1)
