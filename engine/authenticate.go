@@ -44,7 +44,7 @@ func (l *loop) authenticate(c *conn, o *opening, p *mqtt.Connect) {
 
 // ask runs what may wait in offload, with a deadline, and brings the answer back to the loop.
 func (l *loop) ask(c *conn, question func(context.Context) auth.Decision, answer func(*conn, auth.Decision)) {
-	idx, gen, timeout := c.idx, l.conns[c.idx].gen, l.live.Auth.Timeout
+	idx, gen, timeout := c.idx, l.connAt(c.idx).gen, l.live.Auth.Timeout
 	ok := l.b.offload.Submit(func() {
 		ctx, cancel := context.WithTimeout(l.b.ctx, timeout)
 		defer cancel()
@@ -56,7 +56,7 @@ func (l *loop) ask(c *conn, question func(context.Context) auth.Decision, answer
 		case <-ctx.Done():
 		}
 		l.post(func(l *loop) {
-			if s := l.conns[idx]; s.c != nil && s.gen == gen && s.c.state < draining {
+			if s := l.connAt(idx); s.c != nil && s.gen == gen && s.c.state < draining {
 				answer(s.c, d)
 			}
 		})

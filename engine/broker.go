@@ -270,8 +270,8 @@ func (b *Broker) closeListeners() {
 
 // farewell tells the clients of a loop that the broker goes.
 func (l *loop) farewell() {
-	for i := range l.conns {
-		if c := l.conns[i].c; c != nil && c.state < draining {
+	for i := range l.connCount {
+		if c := l.connAt(i).c; c != nil && c.state < draining {
 			if c.state == connected {
 				c.disconnect(mqtt.ServerShuttingDown)
 				continue
@@ -286,7 +286,7 @@ func (b *Broker) awaitNoConns(ctx context.Context) error {
 	for _, l := range b.loops {
 		for {
 			left := make(chan int, 1)
-			l.post(func(l *loop) { left <- len(l.conns) - len(l.freeConns) })
+			l.post(func(l *loop) { left <- int(l.connCount) - len(l.freeConns) })
 			if n := <-left; n == 0 {
 				break
 			}

@@ -287,7 +287,15 @@ func (l *loop) resend(c *conn, s *sess) {
 		if !c.roomy() {
 			return false
 		}
-		f := l.frame(c, d, true)
+		d.Again = true
+		f := l.fitting(c, d)
+		if f == nil { // the client takes less than before [MQTT-3.1.2-25]
+			if gone, ok := s.Send.Remove(seq); ok {
+				l.storeAck(s, &gone)
+				l.release(&gone)
+			}
+			return true
+		}
 		l.sendFrame(c, f, id, d.Msg)
 		return true
 	})

@@ -29,7 +29,8 @@ type loop struct {
 	spare []fanout.Item
 	out   [][]fanout.Item // what other loops are told at the end of the pass
 
-	conns     []connSlot
+	conns     []*[connChunk]connSlot // in chunks, so that growth copies nothing
+	connCount uint32
 	freeConns []uint32
 	table     [][]*sess // sessions owned, by slot in chunks
 	pending   map[uint32]*pending
@@ -75,10 +76,15 @@ type decoded struct {
 	auth        mqtt.Auth
 }
 
+// connSlot is a connection's place in its loop; gen tells it from those that had the place before.
 type connSlot struct {
 	c   *conn
 	gen uint16
 }
+
+const connChunk = 512
+
+func (l *loop) connAt(i uint32) *connSlot { return &l.conns[i/connChunk][i%connChunk] }
 
 // Kinds of inbox items beside messages.
 const (
@@ -241,16 +247,18 @@ func (l *loop) addConn(c *conn) {
 		c.idx = l.freeConns[n-1]
 		l.freeConns = l.freeConns[:n-1]
 	} else {
-		c.idx = uint32(len(l.conns))
-		l.conns = append(l.conns, connSlot{})
+		c.idx = l.connCount
+		l.connCount++
+		if c.idx%connChunk == 0 {
+			l.conns = append(l.conns, new([connChunk]connSlot))
+		}
 	}
-	s := &l.conns[c.idx]
-	s.c = c
+	l.connAt(c.idx).c = c
 }
 
 func (l *loop) dropConn(c *conn) {
 	l.clearTimer(c)
-	s := &l.conns[c.idx]
+	s := l.connAt(c.idx)
 	s.c = nil
 	s.gen++
 	l.freeConns = append(l.freeConns, c.idx)
@@ -269,7 +277,7 @@ func timerData(kind uint8, gen uint16, n uint32) uint64 {
 
 func (l *loop) setTimer(c *conn, at uint32) {
 	l.clearTimer(c)
-	c.timer = l.wheel.Add(at, timerData(timerConn, l.conns[c.idx].gen, c.idx))
+	c.timer = l.wheel.Add(at, timerData(timerConn, l.connAt(c.idx).gen, c.idx))
 }
 
 func (l *loop) clearTimer(c *conn) {
@@ -284,7 +292,7 @@ func (l *loop) fire(data uint64) {
 	gen, n := uint16(data>>32), uint32(data)
 	switch data >> 48 {
 	case timerConn:
-		if s := &l.conns[n]; s.c != nil && s.gen == gen {
+		if s := l.connAt(n); s.c != nil && s.gen == gen {
 			s.c.timer = 0
 			l.connTimer(s.c)
 		}
