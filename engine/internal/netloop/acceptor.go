@@ -60,7 +60,7 @@ func (a *Acceptor) Accepted() uint64 { return a.accepted.Load() }
 // Shed returns how many connections were closed because descriptors or memory had run out.
 func (a *Acceptor) Shed() uint64 { return a.shed.Load() }
 
-// Stop closes the listener and returns when the goroutine has ended. Connections stay.
+// Stop closes the listener and returns when the goroutine has ended, so not from admit. Connections stay.
 func (a *Acceptor) Stop() {
 	a.once.Do(func() {
 		a.e.mu.Lock()

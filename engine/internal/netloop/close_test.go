@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestClosedNeverRunsInsideACallOfTheHandler(t *testing.T) {
@@ -62,10 +65,10 @@ func TestClosedNeverRunsInsideACallOfTheHandler(t *testing.T) {
 // A descriptor's number goes to the next client at once. What the former owner still writes must not reach that one.
 func TestWriteAfterCloseDoesNotReachTheNextClient(t *testing.T) {
 	var q runQueue
-	opened, gone := make(chan *Conn, 1), make(chan *Conn, 1)
+	opened, gone := make(chan opening, 1), make(chan *Conn, 1000)
 	e := start(t, 1, &hooks{
 		wake:   q.wake,
-		open:   func(c *Conn) { opened <- c },
+		open:   func(c *Conn) { opened <- opening{c, c.fd} },
 		closed: func(c *Conn, _ error) { gone <- c },
 	})
 	l := e.Loops()[0]
@@ -82,23 +85,13 @@ func TestWriteAfterCloseDoesNotReachTheNextClient(t *testing.T) {
 		}
 	}
 	a := dial()
-	ca := recv(t, "Open of A", opened)
-	fd := ca.fd
+	oa := recv(t, "Open of A", opened)
+	ca := oa.c
 	q.on(t, l, func() { ca.Close(); refuses(ca, "after Close") })
 	recv(t, "Closed of A", gone)
 	wantsEnd(t, a)
 	_ = a.Close()
-	var b net.Conn
-	var cb *Conn
-	for range 200 {
-		b = dial()
-		if cb = recv(t, "Open of B", opened); cb.fd == fd {
-			break
-		}
-	}
-	if cb.fd != fd {
-		t.Fatalf("no later connection got descriptor %d", fd)
-	}
+	b, cb := reuse(t, dial, opened, oa.fd)
 	q.on(t, l, func() {
 		refuses(ca, "after Closed")
 		ca.WaitWritable()
@@ -112,6 +105,49 @@ func TestWriteAfterCloseDoesNotReachTheNextClient(t *testing.T) {
 	if got := wantsEnd(t, b); got != "of B" {
 		t.Errorf("client B read %q, want %q", got, "of B")
 	}
+}
+
+// opening is what a test may know of a connection outside its loop.
+type opening struct {
+	c  *Conn
+	fd int32
+}
+
+// reuse dials until a connection has descriptor fd. The kernel gives out the lowest free number, to the client first,
+// then to the accepted socket, then to its duplicate: so fd and two below it are made the only free ones.
+func reuse(t *testing.T, dial func() net.Conn, opened <-chan opening, fd int32) (net.Conn, *Conn) {
+	t.Helper()
+	for range 100 {
+		var fill []int
+		for {
+			n, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill = append(fill, n)
+			if n > int(fd) {
+				break
+			}
+		}
+		at, found := slices.BinarySearch(fill, int(fd))
+		if found && at >= 2 {
+			for range 3 {
+				_ = unix.Close(fill[at-2])
+				fill = slices.Delete(fill, at-2, at-1)
+			}
+		}
+		client := dial()
+		o := recv(t, "Open", opened)
+		for _, n := range fill {
+			_ = unix.Close(n)
+		}
+		if o.fd == fd {
+			return client, o.c
+		}
+		_ = client.Close()
+	}
+	t.Fatalf("no later connection got descriptor %d", fd)
+	panic("unreachable")
 }
 
 func TestFinishDeliversTheLastBytesToAPeerThatSentMore(t *testing.T) {

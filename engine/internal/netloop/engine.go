@@ -28,7 +28,7 @@ type Handler interface {
 	Open(c *Conn)
 	// Data hands over everything one read brought; b is valid until Data returns.
 	Data(c *Conn, b []byte)
-	// Closed comes exactly once for each opened connection. err is nil after Close and Finish, io.EOF when the peer ended
+	// Closed comes exactly once for each opened connection, also if Open panicked. err is nil after Close and Finish, io.EOF when the peer ended
 	// it, ErrStopped, ErrPanicked, or the socket's error. Write answers net.ErrClosed from here on.
 	Closed(c *Conn, err error)
 	// Writable answers WaitWritable. It may come without need: a Write then says 0 bytes and one waits again.

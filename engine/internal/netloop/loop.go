@@ -87,8 +87,8 @@ func (l *Loop) Defer() {
 	l.deferred = true
 	switch {
 	case l.flushing:
-		if l.pending.Or(wantFlush|scheduled)&scheduled == 0 {
-			l.poke()
+		if l.pending.Or(wantFlush|scheduled)&scheduled == 0 && !l.poke() {
+			l.send()
 		}
 	case !l.inPass: // within a pass Flush comes at its end anyway
 		l.want(wantFlush)

@@ -44,7 +44,9 @@ func (c *Conn) Writev(bufs [][]byte) (n int, err error) {
 		if len(iov) == maxVec {
 			break
 		}
-		iov = append(iov, unix.Iovec{Base: unsafe.SliceData(b), Len: uint64(len(b))})
+		v := unix.Iovec{Base: unsafe.SliceData(b)}
+		v.SetLen(len(b))
+		iov = append(iov, v)
 	}
 	if len(iov) == 0 {
 		return 0, nil

@@ -178,28 +178,22 @@ func TestWritableComesWhenAStalledReaderReads(t *testing.T) {
 // The event of a connection that is no more must not reach the one that has its descriptor now.
 func TestWritableOfAClosedConnectionIsNobodys(t *testing.T) {
 	var q runQueue
-	opened := make(chan *Conn, 1)
+	opened := make(chan opening, 1)
 	told := 0
-	e := start(t, 1, &hooks{wake: q.wake, open: func(c *Conn) { opened <- c }, writable: func(*Conn) { told++ }})
+	e := start(t, 1, &hooks{wake: q.wake, open: func(c *Conn) { opened <- opening{c, c.fd} }, writable: func(*Conn) { told++ }})
 	l := e.Loops()[0]
 	dial, _ := serve(t, e, "tcp", nil)
-	dial()
+	client := dial()
 	a := recv(t, "Open of A", opened)
-	fd := a.fd
 	q.on(t, l, func() {
-		a.WaitWritable() // fires at once, and is told after this pass
-		a.Close()
+		a.c.WaitWritable() // fires at once, and is told after this pass
+		a.c.Close()
 	})
-	var b *Conn
-	for range 200 {
-		dial()
-		if b = recv(t, "Open of B", opened); b.fd == fd {
-			break
-		}
-	}
+	_ = client.Close()
+	reuse(t, dial, opened, a.fd)
 	q.on(t, l, func() {
 		l.ready.Lock()
-		l.ready.fds = append(l.ready.fds, fd) // however late it comes
+		l.ready.fds = append(l.ready.fds, a.fd) // however late it comes
 		l.ready.Unlock()
 		l.want(wantWritable)
 	})
