@@ -29,6 +29,7 @@ func v5Cases() []Case {
 		v5Stream,
 		v5Will,
 		v5Overlap,
+		v5Takeover,
 		v5Faults,
 		v5Properties,
 		v5Codes,

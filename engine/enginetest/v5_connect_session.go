@@ -151,11 +151,13 @@ var v5ConnectSession = []Case{
 		c.subscribe(t.topic("+"), 2)
 		c.nothing(p)
 	}),
-	v5("MQTT-3.1.2-24", "an answer that does not fit is not sent", func(t *T) {
+	v5("MQTT-3.1.2-24", "a CONNACK that does not fit is not sent", func(t *T) {
 		c := t.dial()
 		c.send(Connect{Level: 5, ID: t.id("c"), Props: [][]byte{p32(propMaximumPacketSize, 10)}}.encode())
 		c.within(10)
-		c = t.client("c", p32(propMaximumPacketSize, 100))
+	}),
+	v5("MQTT-3.1.2-24", "a SUBACK that does not fit is not sent", func(t *T) {
+		c := t.client("c", p32(propMaximumPacketSize, 100))
 		c.send(subscribe(5, 1, nil, bytes.Repeat(filter(t.topic("a"), 0), 100)))
 		c.within(100)
 	}),
