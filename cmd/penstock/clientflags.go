@@ -22,21 +22,21 @@ import (
 // clientFlags are the options that pub and sub share. Names and meanings are those of mosquitto's clients; where
 // MQTT.js has another long name, it is an alias.
 type clientFlags struct {
-	Host       text        `short:"h" default:"localhost" aliases:"hostname" placeholder:"HOST" help:"Connect to this host."`
+	Host       text        `short:"h" default:"localhost" aliases:"hostname" placeholder:"HOST" help:"Connect to this host; localhost if not given."`
 	Port       *int        `short:"p" placeholder:"PORT" help:"Connect to this port; 1883 if not given."`
 	Unix       text        `placeholder:"PATH" help:"Connect to a Unix domain socket instead."`
 	URL        text        `name:"url" short:"L" placeholder:"URL" help:"mqtt://[user[:password]@]host[:port]/topic, all in one."`
 	ID         text        `name:"id" short:"i" aliases:"client-id" placeholder:"ID" help:"Client identifier; if not given, the server chooses one (3.1: random)."`
 	IDPrefix   text        `name:"id-prefix" short:"I" placeholder:"PREFIX" help:"Client identifier made of this and the process id."`
 	Persistent bool        `name:"disable-clean-session" short:"c" help:"Keep the session: Clean Session or Clean Start off, and without -x no expiry."`
-	KeepAlive  uint16      `name:"keepalive" short:"k" default:"60" placeholder:"SECONDS" help:"Keep alive, 5 to 65535."`
+	KeepAlive  uint16      `name:"keepalive" short:"k" default:"60" placeholder:"SECONDS" help:"Keep alive, 5 to 65535; 60 if not given."`
 	Username   text        `short:"u" placeholder:"NAME" help:"User name."`
 	Password   *text       `name:"pw" short:"P" aliases:"password" placeholder:"PASSWORD" help:"Password."`
-	Version    versionFlag `name:"protocol-version" short:"V" default:"311" placeholder:"VERSION" help:"31, 311 or 5, or mqttv31, mqttv311, mqttv5."`
-	QoS        byte        `name:"qos" short:"q" default:"0" placeholder:"QOS" help:"Quality of service: 0, 1 or 2."`
+	Version    text        `name:"protocol-version" short:"V" default:"311" placeholder:"VERSION" help:"31, 311 (the default) or 5; also mqttv31, mqttv311, mqttv5."`
+	QoS        byte        `name:"qos" short:"q" default:"0" placeholder:"QOS" help:"Quality of service: 0 (the default), 1 or 2."`
 	Expiry     *expiryFlag `name:"session-expiry" short:"x" placeholder:"SECONDS" help:"Session Expiry Interval (5.0); -1 or ∞: never."`
-	Inflight   int         `name:"max-inflight" short:"M" default:"20" placeholder:"N" help:"Most QoS 1 and 2 messages sent and not acknowledged."`
-	Properties properties  `name:"property" short:"D" placeholder:"COMMAND NAME [KEY] VALUE" help:"Set a property of CONNECT, PUBLISH, WILL, SUBSCRIBE, UNSUBSCRIBE or DISCONNECT and use 5.0; user-property takes a key and a value. Repeatable."`
+	Inflight   int         `name:"max-inflight" short:"M" default:"20" placeholder:"N" help:"Most QoS 1 and 2 messages sent and not acknowledged; 20 if not given."`
+	Property   arguments   `name:"property" short:"D" placeholder:"COMMAND NAME [KEY] VALUE" help:"Set a property of CONNECT, PUBLISH, WILL, SUBSCRIBE, UNSUBSCRIBE or DISCONNECT and use 5.0; user-property takes a key and a value. Repeatable."`
 
 	WillTopic   text  `placeholder:"TOPIC" help:"Topic of the will."`
 	WillPayload *text `aliases:"will-message" placeholder:"MESSAGE" help:"Payload of the will."`
@@ -45,6 +45,9 @@ type clientFlags struct {
 
 	Debug bool `short:"d" help:"Tell about each packet."`
 	Quiet bool `help:"Say nothing about what goes wrong at runtime."`
+
+	version    mqtt.Version // -V, set by options
+	properties properties   // -D, set by options
 }
 
 // text is an argument taken as it stands, also when it begins with a dash, as mosquitto's clients take it.
@@ -75,22 +78,9 @@ func popArgument(ctx *kong.DecodeContext) (string, error) {
 	return fmt.Sprint(token.Value), nil
 }
 
-// versionFlag is -V.
-type versionFlag mqtt.Version
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (v *versionFlag) UnmarshalText(b []byte) error {
-	switch strings.TrimPrefix(string(b), "mqttv") {
-	case "31":
-		*v = versionFlag(mqtt.V31)
-	case "311":
-		*v = versionFlag(mqtt.V311)
-	case "5":
-		*v = versionFlag(mqtt.V5)
-	default:
-		return fmt.Errorf("%q is none of 31, 311 and 5", b)
-	}
-	return nil
+// versions are the values of -V.
+var versions = map[string]mqtt.Version{
+	"31": mqtt.V31, "311": mqtt.V311, "5": mqtt.V5, "mqttv31": mqtt.V31, "mqttv311": mqtt.V311, "mqttv5": mqtt.V5,
 }
 
 // expiryFlag is -x.
@@ -150,17 +140,21 @@ func (f *clientFlags) options() (o client.Options, urlTopic string, err error) {
 	if err := f.check(); err != nil {
 		return o, "", err
 	}
-	if len(f.Properties) > 0 { // as in mosquitto, -D means 5.0
-		f.Version = versionFlag(mqtt.V5)
+	f.version = versions[string(f.Version)]
+	if f.properties, err = f.Property.properties(); err != nil {
+		return o, "", usage("-D: %v", err)
+	}
+	if len(f.properties) > 0 { // as in mosquitto, -D means 5.0
+		f.version = mqtt.V5
 	}
 	o = client.Options{
 		Addr:       net.JoinHostPort(string(f.Host), strconv.Itoa(f.port())),
-		Version:    mqtt.Version(f.Version),
+		Version:    f.version,
 		ClientID:   string(f.ID),
 		CleanStart: !f.Persistent,
 		KeepAlive:  f.KeepAlive,
 		Username:   string(f.Username),
-		Props:      f.Properties.of(mqtt.CONNECT),
+		Props:      f.properties.of(mqtt.CONNECT),
 		Inflight:   f.Inflight,
 	}
 	if f.Unix != "" {
@@ -176,7 +170,7 @@ func (f *clientFlags) options() (o client.Options, urlTopic string, err error) {
 		o.ClientID = "penstock-" + rand.Text()[:12] // 3.1 knows no empty one, and at most 23 characters
 	}
 	if f.WillTopic != "" {
-		o.Will = &client.Message{Topic: string(f.WillTopic), QoS: f.WillQoS, Retain: f.WillRetain, Props: f.Properties.of(willProperties)}
+		o.Will = &client.Message{Topic: string(f.WillTopic), QoS: f.WillQoS, Retain: f.WillRetain, Props: f.properties.of(willProperties)}
 		if f.WillPayload != nil {
 			o.Will.Payload = []byte(*f.WillPayload)
 		}
@@ -218,7 +212,10 @@ func (f *clientFlags) port() int {
 
 // check refuses what contradicts itself. What the protocol forbids the client refuses.
 func (f *clientFlags) check() error {
+	_, known := versions[string(f.Version)]
 	switch {
+	case !known:
+		return usage("invalid protocol version %q", f.Version)
 	case f.Port != nil && (*f.Port < 1 || *f.Port > 65535):
 		return usage("invalid port %d", *f.Port)
 	case f.KeepAlive < 5:
@@ -287,13 +284,13 @@ func (f *clientFlags) dial(ctx context.Context, o client.Options, out io.Writer)
 
 // failed turns what the client returned into text and exit code.
 func (f *clientFlags) failed(err error) error {
-	e := &exitError{exitFailed, "Error: " + err.Error()}
+	e := &exitError{exitFailed, err.Error()}
 	var refusal *client.ServerError
 	var system *net.OpError
 	switch {
 	case errors.As(err, &refusal) && refusal.Packet == mqtt.CONNACK:
-		e.code, e.text = int(refusal.Reason), "Connection error: "+refusal.Error()
-		if code, ok := refusal.Reason.ConnackV3(); ok && f.Version < versionFlag(mqtt.V5) {
+		e.code, e.text = int(refusal.Reason), "connection refused by the server: "+refusal.Error()
+		if code, ok := refusal.Reason.ConnackV3(); ok && f.version < mqtt.V5 {
 			e.code = int(code)
 		}
 	case errors.As(err, &refusal):
@@ -311,7 +308,7 @@ func (f *clientFlags) failed(err error) error {
 	case errors.As(err, new(mqtt.Reason)):
 		e.code = exitProtocol
 	case errors.As(err, &system) && system.Op == "dial":
-		e.text = fmt.Sprintf("Error: connect to %v: %v", f.Host, system.Err)
+		e.text = fmt.Sprintf("connect to %v: %v", f.Host, system.Err)
 	case errors.Is(err, client.ErrMessage), errors.Is(err, client.ErrOptions), errors.Is(err, context.DeadlineExceeded):
 	default:
 		e.code = exitLost
@@ -331,5 +328,5 @@ func (f *clientFlags) warn(format string, a ...any) {
 
 // farewell is the DISCONNECT with which a tool leaves.
 func (f *clientFlags) farewell(r mqtt.Reason) *mqtt.Disconnect {
-	return &mqtt.Disconnect{Reason: r, Props: f.Properties.of(mqtt.DISCONNECT)}
+	return &mqtt.Disconnect{Reason: r, Props: f.properties.of(mqtt.DISCONNECT)}
 }

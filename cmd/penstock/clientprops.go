@@ -38,9 +38,8 @@ type propertySyntax struct {
 }
 
 var (
-	inConnect  = []mqtt.Type{mqtt.CONNECT}
-	inMessage  = []mqtt.Type{mqtt.PUBLISH, willProperties}
-	everywhere = []mqtt.Type{mqtt.CONNECT, willProperties, mqtt.PUBLISH, mqtt.SUBSCRIBE, mqtt.UNSUBSCRIBE, mqtt.DISCONNECT}
+	inConnect = []mqtt.Type{mqtt.CONNECT}
+	inMessage = []mqtt.Type{mqtt.PUBLISH, willProperties}
 )
 
 // userProperty takes two values and is not in the table.
@@ -98,38 +97,44 @@ func subscriptionID(p *mqtt.Properties, value string) error {
 	return nil
 }
 
+// arguments are what was given to each -D: packet, property and value, or two values for a user property.
+type arguments [][]string
+
 // Decode takes the three or four arguments of one -D; it implements kong.MapperValue.
-func (p *properties) Decode(ctx *kong.DecodeContext) error {
-	command, err := popArgument(ctx)
-	if err != nil {
-		return err
+func (a *arguments) Decode(ctx *kong.DecodeContext) error {
+	var list []string
+	for n := 3; len(list) < n; {
+		s, err := popArgument(ctx)
+		if err != nil {
+			return err
+		}
+		if list = append(list, s); len(list) == 2 && strings.EqualFold(s, userProperty) {
+			n = 4
+		}
 	}
-	name, err := popArgument(ctx)
-	if err != nil {
-		return err
+	*a = append(*a, list)
+	return nil
+}
+
+// properties makes sense of the arguments.
+func (a arguments) properties() (properties, error) {
+	p := make(properties)
+	for _, list := range a {
+		command, name, value := strings.ToUpper(list[0]), strings.ToLower(list[1]), list[2]
+		t, ok := propertyCommands[command]
+		if !ok {
+			return nil, fmt.Errorf("%q is no packet with properties to set", command)
+		}
+		if p[t] == nil {
+			p[t] = new(mqtt.Properties)
+		}
+		if len(list) == 4 {
+			p[t].User = append(p[t].User, mqtt.UserProperty{Name: []byte(value), Value: []byte(list[3])})
+		} else if err := setProperty(p[t], t, command, name, value); err != nil {
+			return nil, err
+		}
 	}
-	value, err := popArgument(ctx)
-	if err != nil {
-		return err
-	}
-	t, ok := propertyCommands[strings.ToUpper(command)]
-	if !ok {
-		return fmt.Errorf("%q is no packet with properties to set", command)
-	}
-	if *p == nil {
-		*p = make(properties)
-	}
-	set := (*p)[t]
-	if set == nil {
-		set = new(mqtt.Properties)
-		(*p)[t] = set
-	}
-	if strings.EqualFold(name, userProperty) {
-		second, err := popArgument(ctx)
-		set.User = append(set.User, mqtt.UserProperty{Name: []byte(value), Value: []byte(second)})
-		return err
-	}
-	return setProperty(set, t, command, strings.ToLower(name), value)
+	return p, nil
 }
 
 func setProperty(p *mqtt.Properties, t mqtt.Type, command, name, value string) error {

@@ -147,7 +147,7 @@ func parseSequence(kind byte, s string) (p piece, rest string, err error) {
 		if !ok {
 			return p, "", fmt.Errorf("invalid time specifier '%c'", c)
 		}
-		return piece{print: plain(func(r *record) string { return print(r.at) })}, s[1:], nil
+		return piece{print: plain(func(r *record) string { return print(r.at) }), pad: padding{most: -1}}, s[1:], nil
 	}
 	e, ok := escapes[c]
 	if !ok {

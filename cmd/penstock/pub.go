@@ -104,7 +104,7 @@ func (p *PubCmd) payload() (b []byte, err error) {
 func (p *PubCmd) message(payload []byte) client.Message {
 	return client.Message{
 		Topic: string(p.Topic), Payload: payload, QoS: p.QoS, Retain: p.Retain,
-		Props: p.Properties.of(mqtt.PUBLISH),
+		Props: p.properties.of(mqtt.PUBLISH),
 	}
 }
 
@@ -183,7 +183,7 @@ func (p *PubCmd) dropTopic(m *client.Message) {
 func (p *PubCmd) judge(err error) error {
 	var refusal *client.ServerError
 	if errors.As(err, &refusal) && refusal.Packet != mqtt.DISCONNECT {
-		p.warn("Warning: publish failed: %v", refusal)
+		p.warn("publish failed: %v", refusal)
 		return nil
 	}
 	return err

@@ -190,7 +190,7 @@ func (l *listener) listen(ctx context.Context, o client.Options) error {
 		l.clearing.Wait()
 	}
 	reason := mqtt.NormalDisconnection
-	if l.WillTopic != "" && l.Version == versionFlag(mqtt.V5) && !l.left.Load() {
+	if l.WillTopic != "" && l.version == mqtt.V5 && !l.left.Load() {
 		reason = mqtt.DisconnectWithWillMessage // as mosquitto_sub: an interrupted listener is missed
 	}
 	within, cancel := context.WithTimeout(context.Background(), connectWithin)
@@ -207,13 +207,13 @@ func (l *listener) subscribe(ctx context.Context) error {
 			filters[i].RetainHandling = 2 // what would not be printed need not be sent
 		}
 	}
-	props := l.Properties.of(mqtt.SUBSCRIBE)
+	props := l.properties.of(mqtt.SUBSCRIBE)
 	codes, _, err := l.c.SubscribeWith(ctx, filters, &props, nil)
 	if err != nil {
 		return err
 	}
 	if len(l.Unsubscribe) > 0 {
-		props := l.Properties.of(mqtt.UNSUBSCRIBE)
+		props := l.properties.of(mqtt.UNSUBSCRIBE)
 		if _, _, err := l.c.UnsubscribeWith(ctx, l.Unsubscribe, &props); err != nil {
 			return err
 		}
@@ -222,11 +222,11 @@ func (l *listener) subscribe(ctx context.Context) error {
 	for i, code := range codes {
 		granted = granted || !code.Failed()
 		if code.Failed() && len(codes) > 1 {
-			l.warn("Warning: subscription to %s was denied: %v", l.Topics[i], code)
+			l.warn("subscription to %s was denied: %v", l.Topics[i], code)
 		}
 	}
 	if !granted {
-		l.warn("All subscription requests were denied (%v).", codes[0])
+		l.warn("all subscription requests were denied: %v", codes[0])
 	}
 	if !granted || l.Leave {
 		l.leave(errDone)
@@ -281,7 +281,7 @@ func (l *listener) print(m *client.Message) error {
 	case l.format != nil:
 		var err error
 		if b, err = l.format.append(nil, &record{Message: m, at: time.Now(), pretty: l.Pretty}); err != nil {
-			l.warn("Error: %v", err)
+			l.warn("%v", err)
 		}
 	case len(m.Payload) == 0 && (l.NoEOL || !l.Verbose):
 		return nil
@@ -333,7 +333,7 @@ func (k *clearing) run(c *client.Client, warn func(string, ...any)) {
 				err = c.Publish(context.Background(), client.Message{Topic: t, Retain: true})
 			}
 			if err != nil {
-				warn("Warning: the retained message of %s was not cleared: %v", t, err)
+				warn("the retained message of %s was not cleared: %v", t, err)
 			}
 		}
 	}
