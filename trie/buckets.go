@@ -21,8 +21,8 @@ func (b *buckets) head(hash uint32) *uint32 {
 	return b.heads.at(i)
 }
 
-// grown makes room for one more node. When that splits a chain, moved says to which head its nodes with
-// hash&mask == n belong from now on.
+// grow makes room for one more node. When that splits a chain, from and to are its old and new head: nodes with
+// hash&mask == n belong to the new one from now on.
 func (b *buckets) grow() (from, to *uint32, mask, n uint32) {
 	b.count++
 	if b.count <= b.n {

@@ -120,7 +120,7 @@ func TestCacheSeesWhatHasReturned(t *testing.T) {
 	x := NewIndex()
 	topics := []string{"a/b/c", "a/b/d", "a/x/y/z/1/2/3/4/5/6/7/8/9/10", "$s/a"}
 	filters := []string{"a/b/c", "a/+/c", "a/#", "#", "+/b/+", "$s/+", "a/x/y/z/1/2/3/4/5/6/7/+/9/10", "a/x/y/z/1/2/3/4/5/6/7/8/9/#"}
-	const writers, rounds = 3, 400
+	const writers, rounds = 3, 20_000
 	var done [writers][8]atomic.Uint32 // the newest Opt that writer w knows to be in filter f; odd: about to change
 	var writing, reading sync.WaitGroup
 	var stop atomic.Bool

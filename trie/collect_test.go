@@ -49,3 +49,57 @@ func TestCollectVisitsOnlyWhatCanMatch(t *testing.T) {
 		}
 	}
 }
+
+// TestAWalkFindsItsWayWhileNodesComeAndGo: between its steps, when others may have the lock, topics are deleted
+// under its feet, with whole branches, and new ones set in their places.
+func TestAWalkFindsItsWayWhileNodesComeAndGo(t *testing.T) {
+	r, x := NewRetained(), newRand(t, 1)
+	name := func(kind string, i int) []byte { return fmt.Appendf(nil, "a/b/%d/%s/%d", i%100, kind, i) }
+	const staying, passing = 2000, 10_000 // most likely it stands on one that passes
+	for i := range staying {
+		r.Set(name("stay", i), nil)
+	}
+	shard := r.shardOf([]byte("a"), []byte("b"))
+	s := &r.shards[shard]
+	for _, filter := range []string{"a/#", "#", "a/+/+/+/+"} {
+		levels, hash := r.keys.wanted([]byte(filter), nil)
+		w := walk{levels: levels, hash: hash}
+		var refs []RetainedRef
+		for i := range passing {
+			r.Set(name("pass", i), nil)
+		}
+		s.walks.Add(1)
+		for done := false; !done; {
+			refs, done = w.run(s, shard, refs)
+			for i := range passing {
+				if x.IntN(2) == 0 {
+					r.Delete(name("pass", i))
+				}
+			}
+			for range passing / 4 {
+				r.Set(name("new", x.IntN(passing)), nil)
+			}
+		}
+		s.walks.Add(-1)
+		found := map[string]int{}
+		for _, ref := range refs {
+			if topic, _, ok := r.Load(ref, nil, nil); ok {
+				found[string(topic)]++
+			}
+		}
+		for i := range staying {
+			if times := found[string(name("stay", i))]; times != 1 {
+				t.Fatalf("%q: %q was found %d times", filter, name("stay", i), times)
+			}
+		}
+	}
+	for i := range staying {
+		r.Delete(name("stay", i))
+	}
+	for i := range passing {
+		r.Delete(name("pass", i))
+		r.Delete(name("new", i))
+	}
+	s.tidy(1 << 20)
+	checkRetainedEmpty(t, r)
+}

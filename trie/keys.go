@@ -20,7 +20,7 @@ const (
 // those where the shape has '+'. xxhash of the sum then says which shard and where in it.
 //
 // Everything is drawn anew in each process. xxhash alone, even with a seed, would not do for the levels: there
-// are pairs of 16 bytes that collide under every seed, and whoever knows them could heap thousands of filters on
+// are pairs of 16 bytes that collide under every seed, and whoever knows them could pile thousands of filters on
 // one key. The levels are therefore hashed by the runtime's keyed hash.
 type keys struct {
 	seed       maphash.Seed

@@ -53,3 +53,35 @@ func TestPagedListAgreesWithAMap(t *testing.T) {
 		t.Errorf("the empty list has %d pages and counts %d", len(l.pages), l.n)
 	}
 }
+
+// TestACopyInPiecesIsOnlySpoiltByMoves: who leaves a dense list leaves a hole; in a sparse one, and when the
+// list ends, somebody may have moved behind the reader's back.
+func TestACopyInPiecesIsOnlySpoiltByMoves(t *testing.T) {
+	var s shard
+	f := []byte("news")
+	const n = 3 * pagesAtOnce * pageSubs
+	var i uint32
+	for who := range uint32(n) {
+		i, _, _, _, _ = s.subscribe(1, f, Sub{Ref: who})
+	}
+	l := s.lists[s.slab.at(i).sub.Ref]
+	moved := l.moved
+	for who := range uint32(n / 3) {
+		s.unsubscribe(i, who)
+	}
+	if all, done := s.copyList(l, moved, nil); !done || len(all) != n-n/3 {
+		t.Errorf("a dense list of %d was copied: %v, %d", n-n/3, done, len(all))
+	}
+	for who := uint32(n / 3); who < n*2/3; who++ {
+		s.unsubscribe(i, who)
+	}
+	if _, done := s.copyList(l, moved, nil); done {
+		t.Error("some moved, but the copy was taken as whole")
+	}
+	for who := uint32(n) - 1; who >= n*2/3; who-- {
+		s.unsubscribe(i, who)
+	}
+	if _, done := s.copyList(l, l.moved, nil); done {
+		t.Error("the list is not used any more, but was copied")
+	}
+}
