@@ -215,6 +215,8 @@ func (l *loop) endPass() {
 	}
 	clear(dirty)
 	l.spareD = dirty[:0]
+	l.count.messages.v.Store(uint64(l.pool.Live()))
+	l.count.frames.v.Store(uint64(l.pool.Framed()))
 }
 
 // session gives the session of a slot if this loop owns it.

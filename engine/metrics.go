@@ -46,7 +46,7 @@ type counters struct {
 	dropped               [drops]counter
 	closed                [256]counter // connections ended by the broker, by reason code
 	panics                counter
-	inflight              counter
+	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
 	writes                counter
 }
@@ -62,12 +62,11 @@ type Stats struct {
 	Subscriptions, Retained      uint64
 	SharedGroups, Filters        uint64
 	MessagesHeld                 int64 // messages alive in memory, retained ones aside
-	FramesHeld                   int64
+	FramesHeld                   int64 // packets encoded and not written
 	Panics, Writes               uint64
 	Dropped                      map[string]uint64 // messages, by reason
 	ClosedByBroker               map[string]uint64 // connections, by reason code
 	AcceptShed                   uint64            // connections not taken for want of descriptors
-	Goroutines                   int
 }
 
 // Stats sums the counters of all loops.
@@ -89,6 +88,8 @@ func (b *Broker) Stats() Stats {
 		s.Sessions += c.sessions.v.Load()
 		s.Panics += c.panics.v.Load()
 		s.Writes += c.writes.v.Load()
+		s.MessagesHeld += int64(c.messages.v.Load())
+		s.FramesHeld += int64(c.frames.v.Load())
 		for d := range drops {
 			if n := c.dropped[d].v.Load(); n > 0 {
 				s.Dropped[d.String()] += n
