@@ -70,7 +70,7 @@ func (l *loop) ask(c *conn, question func(context.Context) auth.Decision, answer
 func (l *loop) decided(c *conn, d auth.Decision) {
 	waited := c.state == authenticating
 	if d.Result != auth.Allow {
-		c.refuse(refusal(d), nil) // [MQTT-3.1.4-2]
+		c.refuse(refusal(d), d.ReasonString) // [MQTT-3.1.4-2]
 		return
 	}
 	l.identified(c, d)
@@ -105,7 +105,7 @@ func (l *loop) beginExchange(c *conn, a auth.Authenticator) {
 	o := c.opening
 	en, ok := a.(auth.Enhanced)
 	if !ok || !slices.Contains(en.Methods(), o.method) {
-		c.refuse(mqtt.BadAuthenticationMethod, nil)
+		c.refuse(mqtt.BadAuthenticationMethod, "")
 		return
 	}
 	o.lent = true
@@ -203,7 +203,7 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 			c.disconnect(mqtt.NotAuthorized)
 			return
 		}
-		c.refuse(refusal(d), nil)
+		c.refuse(refusal(d), d.ReasonString)
 	}
 }
 

@@ -276,7 +276,7 @@ func (l *loop) farewell() {
 				c.disconnect(mqtt.ServerShuttingDown)
 				continue
 			}
-			c.refuse(mqtt.ServerUnavailable, nil)
+			c.refuse(mqtt.ServerUnavailable, "")
 		}
 	}
 }

@@ -189,7 +189,7 @@ func (c *conn) resume() {
 // [MQTT-4.8.0-1] [MQTT-4.13.1-1] [MQTT-4.13.2-1]
 func (c *conn) fail(err error) {
 	reason := mqtt.UnspecifiedError
-	rule, detail := "", err.Error()
+	rule, detail := "", ""
 	switch e := err.(type) {
 	case *mqtt.Error:
 		reason, rule, detail = e.Reason, e.Rule, e.Detail
@@ -199,9 +199,9 @@ func (c *conn) fail(err error) {
 	c.l.log.Debug("client error", "client", c.clientID(), "remote", c.remote(), "reason", reason.String(), "rule", rule, "detail", detail)
 	switch c.state {
 	case awaitConnect, authenticating, exchanging, attaching:
-		c.refuse(reason, nil)
+		c.refuse(reason, detail)
 	case connected:
-		c.disconnect(reason)
+		c.disconnectSaying(reason, detail)
 	}
 }
 
@@ -216,13 +216,15 @@ func (c *conn) clientID() string {
 }
 
 // disconnect ends an accepted connection from the broker's side: a DISCONNECT in 5.0, then the end of the connection.
-func (c *conn) disconnect(reason mqtt.Reason) {
+func (c *conn) disconnect(reason mqtt.Reason) { c.disconnectSaying(reason, "") }
+
+func (c *conn) disconnectSaying(reason mqtt.Reason, why string) {
 	if c.state != connected {
 		return
 	}
 	c.l.count.closed[reason].add(1)
 	if c.version == mqtt.V5 {
-		c.l.sendDisconnect(c, reason)
+		c.l.sendDisconnect(c, reason, why)
 	}
 	c.reason = reason
 	c.end()

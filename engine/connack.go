@@ -5,6 +5,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/fanout"
 )
 
 // accept answers a CONNECT whose session is attached. need holds the CONNACK back until the present batch is
@@ -15,7 +16,26 @@ func (l *loop) accept(c *conn, present, need bool) {
 	if c.version == mqtt.V5 {
 		l.announce(c, o, &p.Props)
 	}
-	l.answer(c, outItem{frame: l.newFrame(func(dst []byte) []byte { return p.AppendTo(dst, c.version, int(c.maxPacket)) })}, need)
+	f := l.newFrame(func(dst []byte) []byte { return p.AppendTo(dst, c.version, int(c.maxPacket)) })
+	if !c.fits(f) { // without a CONNACK nothing may be sent [MQTT-3.1.2-24]
+		l.pool.ReleaseFrame(f)
+		c.reason = mqtt.PacketTooLarge
+		l.count.closed[c.reason].add(1)
+		c.end()
+		return
+	}
+	l.answer(c, outItem{frame: f}, need)
+}
+
+// fits tells whether the client takes a packet of this size. [MQTT-3.1.2-24]
+func (c *conn) fits(f *fanout.Frame) bool { return c.maxPacket == 0 || f.Size() <= int(c.maxPacket) }
+
+// explain puts a Reason String where the client wants one.
+func (c *conn) explain(p *mqtt.Properties, why string) {
+	if why != "" && c.version == mqtt.V5 && !c.has(noProblem) {
+		p.ReasonString = []byte(why)
+		p.Set(mqtt.PropReasonString)
+	}
 }
 
 // announce says what this broker offers, as far as it is less than everything.
@@ -74,7 +94,7 @@ func (l *loop) announce(c *conn, o *opening, p *mqtt.Properties) {
 
 // refuse answers a CONNECT that is not accepted and closes. Codes that 3.x cannot say close without a CONNACK.
 // [MQTT-3.1.4-6] [MQTT-3.2.2-6] [MQTT-3.2.2-7]
-func (c *conn) refuse(reason mqtt.Reason, fill func(p *mqtt.Properties)) {
+func (c *conn) refuse(reason mqtt.Reason, why string) {
 	l := c.l
 	l.count.closed[reason].add(1)
 	c.abandon()
@@ -82,15 +102,8 @@ func (c *conn) refuse(reason mqtt.Reason, fill func(p *mqtt.Properties)) {
 	_, speakable := reason.ConnackV3()
 	if c.version == mqtt.V5 || speakable && c.version != 0 {
 		p := mqtt.Connack{Reason: reason}
-		if c.version == mqtt.V5 {
-			if fill != nil {
-				fill(&p.Props)
-			}
-			if ref := l.live.Limits.ServerReference; ref != "" && (reason == mqtt.UseAnotherServer || reason == mqtt.ServerMoved) {
-				p.Props.ServerReference = []byte(ref)
-				p.Props.Set(mqtt.PropServerReference)
-			}
-		}
+		c.explain(&p.Props, why)
+		l.refer(c, &p.Props, reason)
 		l.pushFrame(c, func(dst []byte) []byte { return p.AppendTo(dst, c.version, int(c.maxPacket)) })
 	}
 	c.state = draining
@@ -100,13 +113,20 @@ func (c *conn) refuse(reason mqtt.Reason, fill func(p *mqtt.Properties)) {
 }
 
 // sendDisconnect tells a 5.0 client why its connection ends. [MQTT-3.14.2-2]
-func (l *loop) sendDisconnect(c *conn, reason mqtt.Reason) {
+func (l *loop) sendDisconnect(c *conn, reason mqtt.Reason, why string) {
 	p := mqtt.Disconnect{Reason: reason}
-	if ref := l.live.Limits.ServerReference; ref != "" && (reason == mqtt.UseAnotherServer || reason == mqtt.ServerMoved) {
-		p.Props.ServerReference = []byte(ref)
-		p.Props.Set(mqtt.PropServerReference)
-	}
+	c.explain(&p.Props, why)
+	l.refer(c, &p.Props, reason)
 	l.pushFrame(c, func(dst []byte) []byte { return p.AppendTo(dst, c.version, int(c.maxPacket)) })
+}
+
+// refer names another server to a client that is sent away.
+func (l *loop) refer(c *conn, p *mqtt.Properties, reason mqtt.Reason) {
+	ref := l.live.Limits.ServerReference
+	if c.version == mqtt.V5 && ref != "" && (reason == mqtt.UseAnotherServer || reason == mqtt.ServerMoved) {
+		p.ServerReference = []byte(ref)
+		p.Set(mqtt.PropServerReference)
+	}
 }
 
 // seconds turns a setting into the protocol's unit; zero means the given default.

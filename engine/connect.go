@@ -43,19 +43,19 @@ func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
 		return
 	}
 	if !c.lst.accepts(l.live, p.Version) { // [MQTT-3.1.2-2]
-		c.refuse(mqtt.UnsupportedProtocolVersion, nil)
+		c.refuse(mqtt.UnsupportedProtocolVersion, "")
 		return
 	}
 	o := l.takeOpening()
 	o.cleanStart, o.keepAlive, o.receiveMaximum = p.CleanStart, p.KeepAlive, 65535
 	c.opening = o
 	if reason := l.identify(o, p); reason != mqtt.Success {
-		c.refuse(reason, nil)
+		c.refuse(reason, "")
 		return
 	}
 	if p.HasWill {
 		if reason := l.checkWill(c, o, &p.Will); reason != mqtt.Success {
-			c.refuse(reason, nil)
+			c.refuse(reason, "")
 			return
 		}
 	}
@@ -158,7 +158,7 @@ func (l *loop) checkWill(c *conn, o *opening, w *mqtt.Will) mqtt.Reason {
 func (l *loop) admit(c *conn) {
 	o := c.opening
 	if o.will != nil && !l.mayPublish(o.identity, o.will.Topic[len(c.lst.mount):], o.will.QoS, o.will.Retain) {
-		c.refuse(mqtt.NotAuthorized, nil)
+		c.refuse(mqtt.NotAuthorized, "")
 		return
 	}
 	l.claim(c)

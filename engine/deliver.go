@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+
 	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
@@ -82,14 +84,6 @@ func (l *loop) deliverWaiting(items []waiting) {
 	clear(items)
 }
 
-func (l *loop) drop(items []waiting) {
-	for i := range items {
-		if items[i].msg != nil {
-			l.pool.Release(items[i].msg, 1)
-		}
-	}
-}
-
 // deliver gives a message to a session: out at once when the window and the socket allow it, else into the queue.
 // d.Msg is the caller's reference; what stays here takes its own.
 func (l *loop) deliver(s *sess, d session.Delivery) {
@@ -140,9 +134,12 @@ func (l *loop) start(c *conn, s *sess, d session.Delivery) {
 	l.sendFrame(c, f, id, d.Msg)
 }
 
-// fitting gives the frame for a connection, or nil when it is larger than the client takes: then the message counts
-// as delivered. [MQTT-3.1.2-24]
+// fitting gives the frame for a connection, or nil when it is larger than the client takes or lies outside of its
+// mountpoint: then the message counts as delivered. [MQTT-3.1.2-24]
 func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
+	if m := c.sess.mount(); m != "" && !within(m, d.Msg.Topic()) {
+		return nil
+	}
 	f := l.frame(c, d, d.Again)
 	if c.maxPacket == 0 || f.Size() <= int(c.maxPacket) {
 		return f
@@ -202,6 +199,12 @@ func mountLen(mount string, m *fanout.Message) int {
 		return len(mount)
 	}
 	return 0
+}
+
+// within tells whether a listener's clients may see a topic. A filter below its mountpoint can match another: site/# is
+// for site as well, and a session may have been begun on a listener with another mountpoint.
+func within(mount string, topic []byte) bool {
+	return len(topic) > len(mount) && string(topic[:len(mount)]) == mount || bytes.HasPrefix(topic, sysPrefix)
 }
 
 // enqueue keeps a message until the window opens or the client comes back, within the session's bounds.

@@ -193,7 +193,7 @@ func (l *loop) endSession(s *sess, release bool) {
 
 // retireSlot frees a slot without a session, unless another loop has claimed it.
 func (l *loop) retireSlot(id string, slot uint32) {
-	if l.b.directory.release(id, l.id) {
+	if l.pending[slot] == nil && l.b.directory.release(id, l.id) {
 		l.b.slots.Free(slot)
 	} else {
 		l.b.slots.Renew(slot)

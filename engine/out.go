@@ -63,9 +63,14 @@ func (l *loop) push(c *conn, o outItem) {
 	l.markDirty(c)
 }
 
-// pushFrame encodes a packet that goes to this connection only.
+// pushFrame encodes a packet that goes to this connection only; one that is too large for the client is not sent.
 func (l *loop) pushFrame(c *conn, encode func(dst []byte) []byte) {
-	l.push(c, outItem{frame: l.newFrame(encode)})
+	f := l.newFrame(encode)
+	if !c.fits(f) {
+		l.pool.ReleaseFrame(f)
+		return
+	}
+	l.push(c, outItem{frame: f})
 }
 
 func (l *loop) newFrame(encode func(dst []byte) []byte) *fanout.Frame {

@@ -93,10 +93,25 @@ func (l *loop) deny(c *conn, p *mqtt.Publish, reason mqtt.Reason) {
 	}
 	switch p.QoS {
 	case 1:
-		l.answer(c, outItem{typ: mqtt.PUBACK, id: p.ID, code: code}, false)
+		l.answer(c, l.refusedAck(c, mqtt.PUBACK, p.ID, code), false)
 	case 2:
-		l.answer(c, outItem{typ: mqtt.PUBREC, id: p.ID, code: code}, false) // [MQTT-4.3.3-9]
+		l.answer(c, l.refusedAck(c, mqtt.PUBREC, p.ID, code), false) // [MQTT-4.3.3-9]
 	}
+}
+
+// refusedAck is an acknowledgement that says why, if the client wants to know. [MQTT-3.1.2-29]
+func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason) outItem {
+	if code == mqtt.Success || c.has(noProblem) {
+		return outItem{typ: typ, id: id, code: code}
+	}
+	a := mqtt.Ack{Type: typ, ID: id, Reason: code}
+	c.explain(&a.Props, publishRefusals[code])
+	return outItem{frame: l.newFrame(func(dst []byte) []byte { return a.AppendTo(dst, c.version, int(c.maxPacket)) })}
+}
+
+var publishRefusals = map[mqtt.Reason]string{
+	mqtt.NotAuthorized:    "the client may not publish to this topic",
+	mqtt.TopicNameInvalid: "the topic has too many levels",
 }
 
 // storeAndRoute takes the message over: the QoS machine first, then store, retain and route in one place.

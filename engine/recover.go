@@ -129,10 +129,11 @@ func (r *recovery) session(rec *store.Session) error {
 	b := r.b
 	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online}
 	id := string(rec.ClientID)
-	slot, _, fresh := b.directory.claim(id, x.l.id)
-	if !fresh {
+	a := b.directory.claim(id, x.l.id)
+	if !a.fresh {
 		return fmt.Errorf("two sessions of client %q", id)
 	}
+	slot := a.slot
 	s := &sess{created: rec.Created}
 	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
 	s.Version, s.Expiry = rec.Version, rec.Expiry

@@ -11,7 +11,8 @@ const directoryShards = 64
 
 // directory maps client identifiers to slots and to the loop that has claimed the session last, its home. A claim
 // takes the shard's lock once; claims of one client identifier are thereby in one order, and each is answered by the
-// home before it: the session passes from loop to loop like a baton.
+// home before it: the session passes from loop to loop like a baton. The time between two changes of home is a tenure,
+// and has a number: a loop may be home, lose the session and claim it again before the first claim has reached it.
 type directory struct {
 	slots  *fanout.Slots
 	shards [directoryShards]struct {
@@ -22,8 +23,18 @@ type directory struct {
 }
 
 type entry struct {
-	slot uint32
-	home uint32
+	slot   uint32
+	home   uint32
+	tenure uint32
+}
+
+// claimed is the answer to a claim.
+type claimed struct {
+	slot   uint32
+	fresh  bool   // nobody had it: the slot is new and belongs to the loop that asked
+	home   uint32 // the home before, which has the session or waits for it
+	before uint32 // the tenure of the home before
+	tenure uint32 // the tenure now
 }
 
 func newDirectory(slots *fanout.Slots) *directory {
@@ -34,35 +45,35 @@ func newDirectory(slots *fanout.Slots) *directory {
 	return d
 }
 
-// claim makes loop the home of the client identifier. fresh: nobody had it, the slot is new and belongs to loop.
-// Otherwise prev is the home before, which has the session or waits for it.
-func (d *directory) claim(id string, loop uint32) (slot, prev uint32, fresh bool) {
+// claim makes loop the home of the client identifier.
+func (d *directory) claim(id string, loop uint32) claimed {
 	s := &d.shards[xxhash.Sum64String(id)%directoryShards]
-	if slot, prev, ok := d.reclaim(id, loop); ok {
-		return slot, prev, false
+	s.mu.Lock()
+	if e, ok := s.m[id]; ok {
+		defer s.mu.Unlock()
+		return e.claim(s.m, id, loop)
 	}
+	s.mu.Unlock()
 	n, _ := d.slots.Take(loop) // not under the shard's lock: no lock is held while taking another
 	s.mu.Lock()
 	if e, ok := s.m[id]; ok {
-		s.m[id] = entry{e.slot, loop}
+		a := e.claim(s.m, id, loop)
 		s.mu.Unlock()
 		d.slots.Free(n)
-		return e.slot, e.home, false
+		return a
 	}
-	s.m[id] = entry{n, loop}
+	s.m[id] = entry{slot: n, home: loop}
 	s.mu.Unlock()
-	return n, loop, true
+	return claimed{slot: n, fresh: true, home: loop}
 }
 
-func (d *directory) reclaim(id string, loop uint32) (slot, prev uint32, ok bool) {
-	s := &d.shards[xxhash.Sum64String(id)%directoryShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.m[id]
-	if ok {
-		s.m[id] = entry{e.slot, loop}
+func (e entry) claim(m map[string]entry, id string, loop uint32) claimed {
+	a := claimed{slot: e.slot, home: e.home, before: e.tenure, tenure: e.tenure}
+	if e.home != loop {
+		a.tenure++
+		m[id] = entry{slot: e.slot, home: loop, tenure: a.tenure}
 	}
-	return e.slot, e.home, ok
+	return a
 }
 
 // release takes an ended session out, unless another loop has claimed it meanwhile: then its request is on its way

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -53,7 +54,13 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 			replays = append(replays, r)
 		}
 	}
-	l.answer(c, outItem{frame: l.newFrame(func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) })}, need)
+	for i, code := range ack.Codes {
+		if code.Failed() {
+			c.explain(&ack.Props, fmt.Sprintf("filter %d: %v", i+1, code))
+			break
+		}
+	}
+	l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }, need)
 	l.replays = replays[:0]
 	for _, r := range replays {
 		l.replayRetained(c, r)
@@ -206,7 +213,18 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 			need = true
 		}
 	}
-	l.answer(c, outItem{frame: l.newFrame(func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) })}, need)
+	l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }, need)
+}
+
+// answerFrame sends a SUBACK or UNSUBACK. One that is larger than the client takes cannot be given: the connection ends.
+func (l *loop) answerFrame(c *conn, encode func(dst []byte) []byte, need bool) {
+	f := l.newFrame(encode)
+	if !c.fits(f) {
+		l.pool.ReleaseFrame(f)
+		c.disconnect(mqtt.PacketTooLarge)
+		return
+	}
+	l.answer(c, outItem{frame: f}, need)
 }
 
 func (l *loop) unsubscribeOne(s *sess, full []byte) mqtt.Reason {

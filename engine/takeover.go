@@ -9,19 +9,22 @@ import (
 // home before, A, and B is the home from now on. B tells A to detach. A closes the old connection and, if the session
 // lives on, makes B its owner and sends a fence to every loop; what other loops told A under the old owner arrives
 // before their answers, so when all have answered, and the store has committed what A stored, A hands the session to
-// B. Items that reach B meanwhile wait in pending and follow. Claims that come while B waits queue behind its own.
+// B. Items that reach B meanwhile wait in pending and follow. Claims that come while B waits queue behind its own, and
+// a loop may wait for more than one tenure: it had the session, lost it, and claimed it again.
 
 // pending is a session on its way to this loop, and what waits for it.
 type pending struct {
 	clientID string
-	claims   []claim
+	tenures  []tenure // the next first
 	items    []waiting
 }
 
-// claim is somebody who wants the session next: a connection here, or another loop.
-type claim struct {
-	c   *conn // still wants it while its state is attaching
-	out *detach
+// tenure is one stay of a session on this loop: the connections that want it, in their order, and the loop that has
+// asked for it next.
+type tenure struct {
+	number uint32
+	conns  []*conn // each still wants it while its state is attaching
+	next   *detach
 }
 
 // waiting is a message for a session on its way. It holds a reference.
@@ -35,8 +38,9 @@ type waiting struct {
 
 // detach asks the home of a session to give it up.
 type detach struct {
-	to    uint32 // the loop that asks
-	clean bool   // the session is to be thrown away
+	tenure uint32 // the stay that is to end
+	to     uint32 // the loop that asks
+	clean  bool   // the session is to be thrown away
 }
 
 // fence is a loop's round of questions to all others. One round covers all sessions that were detached before it.
@@ -56,24 +60,25 @@ type moving struct {
 // claim gets the session for a connection: made anew, taken over here, or fetched from another loop.
 func (l *loop) claim(c *conn) {
 	o := c.opening
-	slot, prev, fresh := l.b.directory.claim(o.clientID, l.id)
-	if fresh {
-		l.begin(c, slot, false)
-		return
-	}
-	p := l.pending[slot]
-	if prev == l.id && p == nil {
-		l.takeOver(c, slot)
-		return
-	}
-	c.state = attaching
-	if p == nil {
-		p = &pending{clientID: o.clientID}
-		l.pending[slot] = p
-	}
-	p.claims = append(p.claims, claim{c: c})
-	if prev != l.id {
-		l.tell(prev, fanout.Item{Kind: itemDetach, Slot: slot, Arg: detach{to: l.id, clean: o.cleanStart}})
+	a := l.b.directory.claim(o.clientID, l.id)
+	p := l.pending[a.slot]
+	switch {
+	case a.fresh:
+		l.begin(c, a.slot, false)
+	case a.home == l.id && p == nil:
+		l.takeOver(c, a.slot)
+	case a.home == l.id:
+		c.state = attaching
+		last := &p.tenures[len(p.tenures)-1]
+		last.conns = append(last.conns, c)
+	default:
+		c.state = attaching
+		if p == nil {
+			p = &pending{clientID: o.clientID}
+			l.pending[a.slot] = p
+		}
+		p.tenures = append(p.tenures, tenure{number: a.tenure, conns: []*conn{c}})
+		l.tell(a.home, fanout.Item{Kind: itemDetach, Slot: a.slot, Arg: detach{tenure: a.before, to: l.id, clean: o.cleanStart}})
 	}
 }
 
@@ -117,9 +122,18 @@ func (l *loop) evict(s *sess, clean bool) *sess {
 // detach is another loop's claim on a session whose home this loop was.
 func (l *loop) detach(slot uint32, d detach) {
 	if p := l.pending[slot]; p != nil {
-		p.claims = append(p.claims, claim{out: &d})
-		return
+		for i := range p.tenures {
+			if p.tenures[i].number == d.tenure {
+				p.tenures[i].next = &d // it is not here yet
+				return
+			}
+		}
 	}
+	l.passOn(slot, d)
+}
+
+// passOn gives a session that this loop has to the loop that claimed it.
+func (l *loop) passOn(slot uint32, d detach) {
 	s := l.session(slot)
 	if s != nil {
 		s = l.evict(s, d.clean)
@@ -182,46 +196,36 @@ func (l *loop) handOver() {
 // attach is a session that arrived, or the news that there is none.
 func (l *loop) attach(slot uint32, s *sess) {
 	p := l.pending[slot]
-	delete(l.pending, slot)
+	t, items := p.tenures[0], p.items
+	p.items = nil
+	if p.tenures = p.tenures[1:]; len(p.tenures) == 0 {
+		delete(l.pending, slot)
+	}
 	if s != nil {
 		s.loading = false
 		l.setSession(slot, s)
 		l.count.sessions.add(1)
 	}
-	l.serve(slot, p)
-}
-
-// serve gives the session to those who asked for it while it was on its way here, in their order.
-func (l *loop) serve(slot uint32, p *pending) {
-	items := p.items
-	for i, k := range p.claims {
-		if k.out != nil {
-			l.deliverWaiting(items)
-			s := l.session(slot)
-			if s != nil {
-				s = l.evict(s, k.out.clean)
-			}
-			l.giveUp(slot, s, *k.out)
-			if rest := p.claims[i+1:]; len(rest) > 0 { // these have asked the next home
-				l.pending[slot] = &pending{clientID: p.clientID, claims: rest}
-			}
-			return
-		}
-		if k.c.state != attaching {
+	for _, c := range t.conns {
+		if c.state != attaching {
 			continue // it is gone again
 		}
-		l.takeOver(k.c, slot)
+		l.takeOver(c, slot)
 		l.deliverWaiting(items)
 		items = nil
-		if k.c.state == connected {
-			k.c.resume()
+		if c.state == connected {
+			c.resume()
 		}
 	}
-	if s := l.session(slot); s == nil {
+	switch s := l.session(slot); {
+	case t.next != nil:
+		l.deliverWaiting(items)
+		l.passOn(slot, *t.next)
+	case s == nil:
+		l.deliverWaiting(items)
 		l.retireSlot(p.clientID, slot)
-	} else if s.conn == nil {
+	case s.conn == nil:
 		l.deliverWaiting(items)
 		l.leaveOffline(s)
 	}
-	l.drop(items)
 }
