@@ -1,0 +1,106 @@
+package tools
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/penstock-mqtt/penstock/scripts/realclients/rig"
+)
+
+// The README's quick start: what is typed, what is printed. The test below fails when README.md says something else.
+var (
+	serve       = "go run ./cmd/penstock"
+	served      = []string{"penstock: state is kept in memory and ends with the process", "penstock: listening on tcp://127.0.0.1:1883"}
+	mosquittos  = []string{"mosquitto_sub -t 'hello/#' -v", "mosquitto_pub -t hello/world -m hi"}
+	printed     = "hello/world hi"
+	build       = "go build -o bin/ ./cmd/penstock"
+	penstocks   = []string{"bin/penstock sub -t 'hello/#' -v", "bin/penstock pub -t hello/world -m hi"}
+	serveAllNet = "bin/penstock --listen tcp://0.0.0.0:1883 --set auth.anonymous=always"
+)
+
+func TestTheREADMEsQuickStartIsWhatIsTested(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(rig.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## Quick start\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var got []string
+	for _, line := range regexp.MustCompile(`(?m)^    .+$`).FindAllString(section, -1) {
+		got = append(got, strings.TrimSpace(line))
+	}
+	want := slices.Concat([]string{serve}, served, mosquittos, []string{printed, build}, penstocks, []string{serveAllNet})
+	if !slices.Equal(got, want) {
+		t.Errorf("README.md's quick start is\n%s\nand this test knows\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Word for word on port 1883 where that is free, as on a CI machine; elsewhere with another port added to each command.
+func TestTheREADMEsQuickStartWorks(t *testing.T) {
+	port := "1883"
+	if probe, err := net.Listen("tcp", "127.0.0.1:1883"); err == nil {
+		probe.Close()
+	} else {
+		probe, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ = net.SplitHostPort(probe.Addr().String())
+		probe.Close()
+		t.Logf("port 1883 is taken; using %s", port)
+	}
+	at := func(command, flag string) string {
+		if port != "1883" {
+			command += flag + port
+		}
+		return command
+	}
+
+	broker := shell(t, at(serve, " --listen tcp://127.0.0.1:"))
+	want := strings.Join(served, "\n") + "\n"
+	broker.Await("the lines in README.md", func(out string) bool { return out == strings.ReplaceAll(want, ":1883", ":"+port) })
+	exchange(t, at(mosquittos[0], " -p "), at(mosquittos[1], " -p "))
+
+	rig.Run(t, shellCommand(build))
+	exchange(t, at(penstocks[0], " -p "), at(penstocks[1], " -p "))
+
+	// Ctrl-C in a terminal reaches go run and the program.
+	broker.Signal(syscall.SIGINT)
+	broker.Wait()
+
+	// The last command opens the broker to the network; the test keeps to loopback, where the rest must be taken as it stands.
+	open := shell(t, "exec "+strings.ReplaceAll(serveAllNet, "0.0.0.0:1883", "127.0.0.1:0"))
+	open.Await("a listener", func(out string) bool { return strings.Contains(out, "penstock: listening on tcp://127.0.0.1:") })
+	open.Signal(syscall.SIGTERM)
+	if code := open.Wait(); code != 0 {
+		t.Errorf("exit code %d on SIGTERM, want 0", code)
+	}
+}
+
+// exchange does what a reader does in two terminals, who sees by nothing when the first is ready: the second command is
+// given again until the first prints.
+func exchange(t *testing.T, sub, pub string) {
+	t.Helper()
+	s := shell(t, sub)
+	rig.Eventually(t, sub+" to print", func() bool {
+		rig.Run(t, shellCommand(pub))
+		return s.Out() != ""
+	})
+	if got := strings.Fields(strings.ReplaceAll(s.Out(), printed+"\n", "hi ")); slices.ContainsFunc(got, func(w string) bool { return w != "hi" }) {
+		t.Errorf("%s printed %q, want %q", sub, s.Out(), printed)
+	}
+	s.Signal(syscall.SIGINT)
+	s.Wait()
+}
+
+func shell(t *testing.T, command string) *rig.Process { return rig.Spawn(t, shellCommand(command)) }
+
+func shellCommand(command string) rig.Command {
+	return rig.Command{Name: "sh", Args: []string{"-c", command}, Dir: rig.Root()}
+}
