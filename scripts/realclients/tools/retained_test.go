@@ -14,6 +14,7 @@ func TestRetainedMessagesMeetLaterSubscribers(t *testing.T) {
 				live := p.Sub(t, "-V", version, "-q", "2", "-t", topic+"/#", "-F", "%r %q %p", "-C", "3")
 				p.Pub(t, "-V", version, "-t", topic+"/a", "-r", "-q", "1", "-m", "first")
 				p.Pub(t, "-V", version, "-t", topic+"/a", "-r", "-q", "2", "-m", "second")
+				live.Messages(2)
 				p.Pub(t, "-V", version, "-q", "0", "-t", topic+"/b", "-r", "-m", "other")
 				live.Want(t, "0 1 first", "0 2 second", "0 0 other")
 

@@ -96,7 +96,8 @@ func (s subscriber) Want(t *testing.T, want ...string) {
 	same(t, s.Messages(len(want)), want)
 }
 
-// Messages waits for n messages and returns what came.
+// Messages waits for n messages and returns what came. Whoever compares the order of messages of different QoS waits for each
+// before the next is published: a subscriber may print one of QoS 2 when it is released only.
 func (s subscriber) Messages(n int) []string {
 	var got []string
 	s.Await("messages", func(out string) bool {
