@@ -30,6 +30,7 @@ const (
 	pausedInput             // reading is stopped while an answer is awaited
 	willCleared             // no will: DISCONNECT 0x00 arrived, or the client is back within the delay
 	takenOver               // the client came back on another connection
+	unanswered              // the CONNACK is held; nothing may be sent before it and input waits
 )
 
 // conn is one connection. Its loop alone touches it. It is 144 bytes: what few connections need is in extra.
@@ -116,7 +117,7 @@ func (c *conn) reading() bool {
 	switch c.state {
 	case connected:
 		// A client that does not read its answers is not asked for more questions.
-		return !c.has(blocked) || c.roomy()
+		return !c.has(unanswered) && (!c.has(blocked) || c.roomy())
 	case awaitConnect, exchanging:
 		return true
 	}
@@ -183,6 +184,7 @@ func (c *conn) resume() {
 		c.nc.Resume()
 	}
 	c.feed(nil)
+	c.l.wantPass() // it may be the end of a pass already
 }
 
 // fail ends the connection because of what the client sent or because an answer failed.
@@ -223,7 +225,7 @@ func (c *conn) disconnectSaying(reason mqtt.Reason, why string) {
 		return
 	}
 	c.l.count.closed[reason].add(1)
-	if c.version == mqtt.V5 {
+	if c.version == mqtt.V5 && !c.has(unanswered) { // [MQTT-3.14.0-1]
 		c.l.sendDisconnect(c, reason, why)
 	}
 	c.reason = reason

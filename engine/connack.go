@@ -24,6 +24,9 @@ func (l *loop) accept(c *conn, present, need bool) {
 		c.end()
 		return
 	}
+	if need {
+		c.flags |= unanswered
+	}
 	l.answer(c, outItem{frame: f}, need)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/trie"
 )
 
@@ -157,6 +158,10 @@ func (l *loop) checkWill(c *conn, o *opening, w *mqtt.Will) mqtt.Reason {
 // admit goes on with a CONNECT that was authenticated: rights of the will, then the session.
 func (l *loop) admit(c *conn) {
 	o := c.opening
+	if o.expiry > 0 && l.pressure() == store.Failed { // its session could not be kept
+		c.refuse(mqtt.ServerUnavailable, "the store has failed")
+		return
+	}
 	if o.will != nil && !l.mayPublish(o.identity, o.will.Topic[len(c.lst.mount):], o.will.QoS, o.will.Retain) {
 		c.refuse(mqtt.NotAuthorized, "")
 		return

@@ -84,6 +84,7 @@ func (h handler) Tick(nl *netloop.Loop, _ time.Duration) {
 	if l.wheel.Advance(l.tick, l.fire) {
 		l.post(func(l *loop) { h.Tick(l.nl, l.now) })
 	}
+	l.samplePressure()
 	l.sweep()
 	l.endPass()
 }

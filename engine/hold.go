@@ -25,6 +25,7 @@ type holder struct {
 	conns     []*conn
 	late      []lateDelivery // QoS 2 messages whose delivery waits for the commit
 	flying    []flight       // batches on their way, oldest first
+	pressure  store.Pressure // of the store, after the last batch
 	moving    []moving       // sessions to be handed over once what was stored for them is committed
 }
 
@@ -124,6 +125,7 @@ func (l *loop) landed(seq uint64, err error) {
 		h.flying = nil
 	}
 	h.committed = seq
+	l.samplePressure()
 	f.batch.Reset()
 	h.free = append(h.free, f.batch)
 	for _, d := range f.late {
@@ -204,10 +206,15 @@ func (l *loop) letGo(c *conn) {
 	}
 	switch n {
 	case 0:
+		return
 	case len(list):
 		c.x.held = nil
 	default:
 		c.x.held = list[n:]
+	}
+	if c.has(unanswered) { // the CONNACK was the first of them
+		c.flags &^= unanswered
+		c.resume()
 	}
 }
 

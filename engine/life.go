@@ -85,6 +85,9 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	stored := l.storeSession(s)
 	l.accept(c, present, had && stored)
 	l.giveOpening(c)
+	if c.state != connected {
+		return
+	}
 	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
 		h.Connected(c.info())
 	}

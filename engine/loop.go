@@ -57,6 +57,7 @@ type loop struct {
 	in         decoded
 
 	throttled bool // another loop's inbox is above its mark
+	behind    bool // it is the store that others wait for
 	slowed    []*conn
 
 	sweepCursor uint64

@@ -28,10 +28,11 @@ const (
 	DropUnauthorized             // the publisher may not publish to this topic
 	DropRetainFull               // beyond retain.max_messages
 	DropLost                     // queued, and not in the store any more
+	DropStoreFull                // the store has no room
 	drops
 )
 
-var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full", "lost"}
+var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full", "lost", "store_full"}
 
 // String is the reason's label.
 func (d Drop) String() string { return dropNames[d] }

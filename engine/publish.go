@@ -112,10 +112,12 @@ func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason) o
 var publishRefusals = map[mqtt.Reason]string{
 	mqtt.NotAuthorized:    "the client may not publish to this topic",
 	mqtt.TopicNameInvalid: "the topic has too many levels",
+	mqtt.QuotaExceeded:    "the store has no room",
 }
 
 // storeAndRoute takes the message over: the QoS machine first, then store, retain and route in one place.
 func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
+	plan := l.router.Plan(p.Topic)
 	if p.QoS > 0 {
 		switch c.receiver().Publish(p.ID, p.QoS) {
 		case flow.Exceeded: // [MQTT-3.3.4-7]
@@ -129,7 +131,9 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 			return
 		}
 	}
-	plan := l.router.Plan(p.Topic)
+	if l.underPressure(c, p, plan) {
+		return
+	}
 	code := mqtt.Success
 	if plan.Empty() {
 		code = mqtt.NoMatchingSubscribers

@@ -52,7 +52,8 @@ type fence struct {
 
 // moving is a session that is to be handed over.
 type moving struct {
-	s     *sess
+	s     *sess // nil: there is none any more
+	slot  uint32
 	to    uint32
 	batch uint64 // what is stored up to here has to be committed first
 }
@@ -144,11 +145,13 @@ func (l *loop) passOn(slot uint32, d detach) {
 // giveUp sends a session to the loop that claimed it; s is nil when there is none any more.
 func (l *loop) giveUp(slot uint32, s *sess, d detach) {
 	l.b.slots.Move(slot, d.to)
-	if s == nil {
-		l.tell(d.to, fanout.Item{Kind: itemAttach, Slot: slot})
+	m := moving{s: s, slot: slot, to: d.to}
+	if s == nil { // told once its end is committed: it must not rise again behind the new one's CONNACK
+		m.batch = l.hold.lastBatch()
+		l.hold.moving = append(l.hold.moving, m)
+		l.handOver()
 		return
 	}
-	m := moving{s: s, to: d.to}
 	if l.fence.answers > 0 {
 		l.fence.next = append(l.fence.next, m)
 		return
@@ -187,9 +190,11 @@ func (l *loop) handOver() {
 	for len(l.hold.moving) > 0 && l.hold.settled(l.hold.moving[0].batch) {
 		m := l.hold.moving[0]
 		l.hold.moving = l.hold.moving[1:]
-		l.setSession(m.s.Slot, nil)
-		l.count.sessions.sub(1)
-		l.tell(m.to, fanout.Item{Kind: itemAttach, Slot: m.s.Slot, Arg: m.s})
+		if m.s != nil {
+			l.setSession(m.slot, nil)
+			l.count.sessions.sub(1)
+		}
+		l.tell(m.to, fanout.Item{Kind: itemAttach, Slot: m.slot, Arg: m.s})
 	}
 }
 
@@ -198,9 +203,6 @@ func (l *loop) attach(slot uint32, s *sess) {
 	p := l.pending[slot]
 	t, items := p.tenures[0], p.items
 	p.items = nil
-	if p.tenures = p.tenures[1:]; len(p.tenures) == 0 {
-		delete(l.pending, slot)
-	}
 	if s != nil {
 		s.loading = false
 		l.setSession(slot, s)
@@ -217,15 +219,18 @@ func (l *loop) attach(slot uint32, s *sess) {
 			c.resume()
 		}
 	}
+	// Not before: the first of them may have ended the session again, and the slot is the next one's.
+	if p.tenures = p.tenures[1:]; len(p.tenures) == 0 {
+		delete(l.pending, slot)
+		items = append(items, p.items...)
+	}
+	l.deliverWaiting(items)
 	switch s := l.session(slot); {
 	case t.next != nil:
-		l.deliverWaiting(items)
 		l.passOn(slot, *t.next)
 	case s == nil:
-		l.deliverWaiting(items)
 		l.retireSlot(p.clientID, slot)
 	case s.conn == nil:
-		l.deliverWaiting(items)
 		l.leaveOffline(s)
 	}
 }
