@@ -326,7 +326,9 @@ func (f *clientFlags) warn(format string, a ...any) {
 	}
 }
 
-// farewell is the DISCONNECT with which a tool leaves.
-func (f *clientFlags) farewell(r mqtt.Reason) *mqtt.Disconnect {
-	return &mqtt.Disconnect{Reason: r, Props: f.properties.of(mqtt.DISCONNECT)}
+// disconnect leaves the server with a DISCONNECT.
+func (f *clientFlags) disconnect(c *client.Client, r mqtt.Reason) error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
+	defer cancel()
+	return c.DisconnectWith(ctx, &mqtt.Disconnect{Reason: r, Props: f.properties.of(mqtt.DISCONNECT)})
 }

@@ -59,11 +59,11 @@ func (p *PubCmd) Run(out io.Writer) error {
 	} else {
 		err = p.publishRepeatedly(ctx, c, payload)
 	}
-	if err != nil {
-		c.DisconnectWith(ctx, p.farewell(mqtt.NormalDisconnection))
-		return p.failed(err)
+	bye := p.disconnect(c, mqtt.NormalDisconnection)
+	if err == nil {
+		err = bye
 	}
-	if err := c.DisconnectWith(ctx, p.farewell(mqtt.NormalDisconnection)); err != nil {
+	if err != nil {
 		return p.failed(err)
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -71,7 +70,7 @@ func (s *SubCmd) Run(out io.Writer) error {
 		time.AfterFunc(time.Duration(*s.Timeout)*time.Second, func() { cancel(errTimedOut) })
 	}
 	l := &listener{SubCmd: s, out: &lockedWriter{out: out}, leave: cancel}
-	for o.Handler = l.handle; ; {
+	for {
 		err := l.listen(ctx, o)
 		if !s.again(ctx, err, l.connected) {
 			return s.verdict(ctx, err)
@@ -155,30 +154,32 @@ func (s *SubCmd) check() error {
 	return nil
 }
 
-// listener is a running subscriber. Its handler is called by one goroutine at a time.
+// listener is a running subscriber.
 type listener struct {
 	*SubCmd
 	out       io.Writer
 	leave     context.CancelCauseFunc
-	c         *client.Client // set before the handler can be called
-	connected bool           // a connection stood at least once
-	printed   int
-	left      atomic.Bool
+	connected bool // a connection stood at least once
 	clearing  clearing
+
+	mu      sync.Mutex // one message at a time: a lost connection may still have some when the next one stands
+	printed int
+	left    bool
 }
 
 // listen connects, subscribes and stays until ctx is over or the connection is lost.
 func (l *listener) listen(ctx context.Context, o client.Options) error {
-	ready := make(chan struct{})
-	o.Handler = func(m *client.Message) { <-ready; l.handle(m) }
+	var c *client.Client
+	ready := make(chan struct{}) // a resumed session may deliver before Dial returns
+	o.Handler = func(m *client.Message) { <-ready; l.handle(c, m) }
 	c, err := l.dial(ctx, o, l.out)
+	close(ready)
 	if err != nil {
 		return err
 	}
-	l.c, l.connected = c, true
-	close(ready)
-	if err := l.subscribe(ctx); err != nil && ctx.Err() == nil {
-		c.DisconnectWith(context.Background(), l.farewell(mqtt.NormalDisconnection))
+	l.connected = true
+	if err := l.subscribe(ctx, c); err != nil && ctx.Err() == nil {
+		l.disconnect(c, mqtt.NormalDisconnection)
 		return err
 	}
 	select {
@@ -186,20 +187,21 @@ func (l *listener) listen(ctx context.Context, o client.Options) error {
 	case <-c.Done():
 		return c.Err()
 	}
-	if l.left.Load() {
+	l.mu.Lock()
+	left := l.left
+	l.mu.Unlock()
+	if left {
 		l.clearing.Wait()
 	}
 	reason := mqtt.NormalDisconnection
-	if l.WillTopic != "" && l.version == mqtt.V5 && !l.left.Load() {
+	if l.WillTopic != "" && l.version == mqtt.V5 && !left {
 		reason = mqtt.DisconnectWithWillMessage // as mosquitto_sub: an interrupted listener is missed
 	}
-	within, cancel := context.WithTimeout(context.Background(), connectWithin)
-	defer cancel()
-	return c.DisconnectWith(within, l.farewell(reason))
+	return l.disconnect(c, reason)
 }
 
 // subscribe asks for all filters in one SUBSCRIBE, then gives up those of -U.
-func (l *listener) subscribe(ctx context.Context) error {
+func (l *listener) subscribe(ctx context.Context, c *client.Client) error {
 	filters := make([]client.Filter, len(l.Topics))
 	for i, t := range l.Topics {
 		filters[i] = client.Filter{Filter: t, QoS: l.QoS, RetainAsPublished: l.RetainAsPublished}
@@ -208,13 +210,13 @@ func (l *listener) subscribe(ctx context.Context) error {
 		}
 	}
 	props := l.properties.of(mqtt.SUBSCRIBE)
-	codes, _, err := l.c.SubscribeWith(ctx, filters, &props, nil)
+	codes, _, err := c.SubscribeWith(ctx, filters, &props, nil)
 	if err != nil {
 		return err
 	}
 	if len(l.Unsubscribe) > 0 {
 		props := l.properties.of(mqtt.UNSUBSCRIBE)
-		if _, _, err := l.c.UnsubscribeWith(ctx, l.Unsubscribe, &props); err != nil {
+		if _, _, err := c.UnsubscribeWith(ctx, l.Unsubscribe, &props); err != nil {
 			return err
 		}
 	}
@@ -235,28 +237,30 @@ func (l *listener) subscribe(ctx context.Context) error {
 }
 
 // handle decides about one message.
-func (l *listener) handle(m *client.Message) {
+func (l *listener) handle(c *client.Client, m *client.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
-	case l.left.Load():
+	case l.left:
 		return
 	case l.RetainedOnly && !m.Retain:
-		l.finish(errDone)
+		l.finish(c, errDone)
 		return
 	case l.filteredOut(m.Topic):
 		return
 	}
 	if l.RemoveRetained && m.Retain {
-		l.clearing.add(l.c, m.Topic, l.warn)
+		l.clearing.add(c, m.Topic, l.warn)
 	}
 	if m.Retain && l.NoRetain || l.RandomFilter != nil && rand.Float64()*100 >= *l.RandomFilter {
 		return
 	}
 	if err := l.print(m); err != nil {
-		l.finish(fmt.Errorf("write: %w", err))
+		l.finish(c, fmt.Errorf("write: %w", err))
 		return
 	}
 	if l.printed++; l.Count != nil && l.printed >= *l.Count {
-		l.finish(errDone)
+		l.finish(c, errDone)
 	}
 }
 
@@ -269,8 +273,9 @@ func (l *listener) filteredOut(topic string) bool {
 	return false
 }
 
-func (l *listener) finish(why error) {
-	l.left.Store(true)
+func (l *listener) finish(c *client.Client, why error) {
+	l.left = true
+	c.Stop() // what came behind this message is for the next run
 	l.leave(why)
 }
 

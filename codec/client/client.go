@@ -44,7 +44,7 @@ type Client struct {
 	expiry   uint32
 	err      error
 	ending   bool // nothing may be appended to out any more
-	local    bool // the end was ours: messages not handled yet are dropped
+	stopped  bool // messages not handled yet are dropped: the end was ours, or Stop was called
 	out      output
 	outAlias aliases
 	requests map[uint16]*request

@@ -191,6 +191,34 @@ func TestMessagesReadAheadAtTheEnd(t *testing.T) {
 	})
 }
 
+// A handler that has had enough takes none of the messages behind.
+func TestStopLeavesTheRestForTheNextConnection(t *testing.T) {
+	in(t, both, "stop", func(t *testing.T, v mqtt.Version) {
+		var got []string
+		var c *client.Client
+		o := durable(v, client.NewSession())
+		o.Handler = func(m *client.Message) {
+			if got = append(got, string(m.Payload)); len(got) == 2 {
+				c.Stop()
+			}
+		}
+		c, p := newStage(t).open(o, mqtt.Connack{})
+		p.sendPublish(incoming(1, 2, "a"), incoming(2, 2, "b"), incoming(3, 2, "c"), incoming(4, 1, "d"))
+		p.ack(mqtt.PUBREC)
+		p.ack(mqtt.PUBREC)
+		p.quiet(time.Second)
+		go c.Disconnect(t.Context(), mqtt.NormalDisconnection)
+		p.disconnect()
+		p.eof()
+		_, p = newStage(t).open(o, mqtt.Connack{SessionPresent: true})
+		p.sendPublish(incoming(2, 2, "b"), incoming(3, 2, "c"), incoming(4, 1, "d"))
+		p.ack(mqtt.PUBREC)
+		p.ack(mqtt.PUBREC)
+		p.ack(mqtt.PUBACK)
+		want(t, &got, "a", "b", "c", "d")
+	})
+}
+
 func TestDisconnectGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})

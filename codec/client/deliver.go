@@ -47,7 +47,7 @@ func (c *Client) onPublish(h mqtt.Header, body []byte) error {
 func (c *Client) deliver() {
 	for d := range c.mail {
 		c.turn <- struct{}{}
-		if c.leftByUs() {
+		if c.isStopped() {
 			c.forget(d)
 		} else {
 			if !d.repeat {
@@ -61,10 +61,19 @@ func (c *Client) deliver() {
 	}
 }
 
-func (c *Client) leftByUs() bool {
+// Stop lets no further message reach a handler: those read ahead and still to come stay without an
+// acknowledgement, for the next connection of the session. A handler calls it with its last message,
+// which is acknowledged; Disconnect is to follow.
+func (c *Client) Stop() {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+}
+
+func (c *Client) isStopped() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.local
+	return c.stopped
 }
 
 // forget undoes the acceptance of a message that no handler saw: its repeat on the next connection

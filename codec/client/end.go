@@ -66,7 +66,7 @@ func (c *Client) part(d *mqtt.Disconnect) error {
 	}); err != nil {
 		return err
 	}
-	c.local = true
+	c.stopped = true
 	c.end(ErrClosed)
 	return nil
 }
@@ -74,7 +74,7 @@ func (c *Client) part(d *mqtt.Disconnect) error {
 // Close cuts the connection without a DISCONNECT: the server will publish the will.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	c.local = true
+	c.stopped = true
 	c.end(ErrClosed)
 	c.mu.Unlock()
 	return c.conn.Close()
