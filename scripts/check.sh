@@ -109,8 +109,19 @@ gotest() {
 	local runner=$!
 	tail -n +1 -f --pid=$runner "$log" | grep --line-buffered -E '^(ok|FAIL|panic:)'
 	wait $runner && return 0
-	grep -vE '^ *(=== |--- PASS)|^(ok|PASS|\?) ?' "$log" | tail -n 400
+	failures "$log" | tail -n 400
 	return 1
+}
+
+# failures takes out of a verbose log what the tests that failed have said, each under its name, and what belongs to no test.
+failures() {
+	awk '
+		NR == FNR { if (sub(/^ *--- FAIL: /, "")) { sub(/ \(.*/, ""); failed[$0] = 1 } next }
+		/^=== / { name = $3; next }
+		/^ *--- |^(ok|PASS|FAIL|\?)/ { name = ""; next }
+		/^(panic:|fatal error:|#)/ { name = "" }
+		name == "" || name in failed { if (name != shown) { print "--- " name; shown = name } print }
+	' "$1" "$1"
 }
 
 # Allocation tests are of this pass: the race detector allocates on its own, so they are not built under it.
