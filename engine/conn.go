@@ -294,4 +294,12 @@ const (
 	drainTicks = uint32(5 * time.Second / tickLength) // for the rest of the queue and the peer's end of the connection
 )
 
-func ticks(d time.Duration) uint32 { return uint32((d + tickLength - 1) / tickLength) }
+// maxTicks is as far ahead as anything is planned: 6.8 years, so that a tick ahead is never taken for one that has passed.
+const maxTicks = 1<<31 - 1<<20
+
+func ticks(d time.Duration) uint32 {
+	if d > maxTicks*tickLength {
+		return maxTicks
+	}
+	return uint32((d + tickLength - 1) / tickLength)
+}

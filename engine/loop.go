@@ -332,8 +332,15 @@ func (l *loop) connTimer(c *conn) {
 	}
 }
 
-// after is the first tick that is surely no earlier than d from now: the present tick is cut to a whole one.
-func (l *loop) after(d time.Duration) uint32 { return l.tick + ticks(d) + 1 }
+// after is the first tick that is surely no earlier than d from now: the present tick is cut to a whole one. 0, which
+// means never, when that is further ahead than anything is planned.
+func (l *loop) after(d time.Duration) uint32 {
+	n := ticks(d)
+	if n == maxTicks {
+		return 0
+	}
+	return l.tick + n + 1
+}
 
 // keepAliveTicks is one and a half times the keep alive, and one tick more because lastSeen is cut to whole ticks.
 func keepAliveTicks(seconds uint16) uint32 {
