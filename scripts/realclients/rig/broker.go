@@ -33,7 +33,7 @@ var listening = regexp.MustCompile(`(?m)^penstock: listening on tcp://(\S+)$`)
 
 func (b *Broker) start() {
 	b.t.Helper()
-	args := append([]string{"--listen", "tcp://" + b.Addr, "--log-level", "warn"}, b.args...)
+	args := append([]string{"--listen", "tcp://" + b.Addr, "--log-level", "debug"}, b.args...)
 	b.process = Spawn(b.t, Command{Name: Program(b.t), Args: args})
 	b.process.Await("its address", listening.MatchString)
 	b.Addr = listening.FindStringSubmatch(b.process.Out())[1]
@@ -57,6 +57,8 @@ func stop(t testing.TB, p *Process) {
 	}
 	if log := p.Err(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "panic") {
 		t.Errorf("penstock logged\n%s", clip(log))
+	} else if t.Failed() {
+		t.Logf("penstock logged\n%s", clip(log))
 	}
 }
 
