@@ -118,7 +118,7 @@ func (b *Broker) Disconnect(ctx context.Context, clientID string, reason mqtt.Re
 			s := l.session(slot)
 			switch {
 			case l.pending[slot] != nil:
-				moved = true // on its way here: ask again
+				done = l.pending[slot].refuse(mqtt.ServerUnavailable) // a CONNECT that waits for its session
 			case s == nil || s.ClientID != clientID:
 				_, now, ok := b.directory.lookup(clientID)
 				moved = ok && now != home

@@ -19,6 +19,19 @@ type pending struct {
 	items    []waiting
 }
 
+// refuse turns away the connections that wait for the session; it tells whether there were any.
+func (p *pending) refuse(reason mqtt.Reason) (any bool) {
+	for _, t := range p.tenures {
+		for _, c := range t.conns {
+			if c.state == attaching {
+				c.refuse(reason, "")
+				any = true
+			}
+		}
+	}
+	return any
+}
+
 // tenure is one stay of a session on this loop: the connections that want it, in their order, and the loop that has
 // asked for it next.
 type tenure struct {
