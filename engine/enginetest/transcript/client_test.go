@@ -35,7 +35,7 @@ type client struct {
 	buf     [65536]byte
 	ids     int      // packet identifiers that it chose by itself
 	lines   []string // received in the present block
-	pongs   int      // PINGRESPs that it waits for
+	pongs   []bool   // PINGRESPs that are to come; true: for a barrier
 	replied bool     // an answer of its own is on its way
 }
 
@@ -60,8 +60,14 @@ func (c *client) control(a args) bool {
 	case "read":
 		c.state = greeted
 	case "connack":
-		c.await()
-	case "ping":
+		for c.state == waiting {
+			c.read()
+		}
+	case "await":
+		for len(c.lines) == 0 && c.state != over {
+			c.read()
+		}
+	case "open", "sync":
 	default:
 		return false
 	}
@@ -88,9 +94,9 @@ func (c *client) collect() (answered bool) {
 	case waiting:
 		c.poll()
 	case greeted:
-		c.pongs++
+		c.pongs = append(c.pongs, true)
 		c.send(mqtt.AppendPingreq(nil))
-		for c.pongs > 0 && c.state != over {
+		for len(c.pongs) > 0 && c.state != over {
 			c.read()
 		}
 	}
@@ -167,9 +173,10 @@ func (c *client) take(n int, err error) {
 // packet takes one packet: it is written down and, by a client that answers by itself, answered.
 func (c *client) packet(h mqtt.Header, body []byte) {
 	if h.Type == mqtt.PINGRESP {
-		if c.pongs--; c.pongs < 0 {
+		if len(c.pongs) == 0 || !c.pongs[0] {
 			c.lines = append(c.lines, "PINGRESP")
 		}
+		c.pongs = c.pongs[min(1, len(c.pongs)):]
 		return
 	}
 	line, answer, err := c.describe(h, body)

@@ -146,7 +146,7 @@ func (w *words) properties(p *mqtt.Properties) {
 	text(mqtt.PropAuthData, "data", p.AuthData)
 	text(mqtt.PropResponseInfo, "response", p.ResponseInfo)
 	text(mqtt.PropServerReference, "reference", p.ServerReference)
-	text(mqtt.PropReasonString, "string", p.ReasonString)
+	w.when(p.Has(mqtt.PropReasonString), "because=*") // its words are nobody's to rely on
 	number(mqtt.PropReceiveMaximum, "recvmax", uint32(p.ReceiveMaximum))
 	number(mqtt.PropTopicAliasMaximum, "aliasmax", uint32(p.TopicAliasMaximum))
 	number(mqtt.PropTopicAlias, "alias", uint32(p.TopicAlias))

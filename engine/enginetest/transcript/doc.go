@@ -24,15 +24,16 @@
 //	        count=   (payload and identifier are counted up; %d stands for the number)
 //	subscribe FILTER[,q1][,nl][,rap][,rh1]... id= subid=         unsubscribe FILTER... id=
 //	puback|pubrec|pubrel|pubcomp ID... code=87                     disconnect code=04 expiry=
-//	auth code=18 method= data=          raw HEX
+//	auth code=18 method= data=          pingreq           raw HEX
+//	open     a connection without CONNECT              sync   do nothing but what follows each command
 //	drop     close the socket without a word          pause, read     stop reading, go on reading
-//	connack  wait for the CONNACK of a connect nowait  ping   wait until what was sent is handled
+//	connack  wait for the CONNACK of a connect nowait      await   wait until something came in this block
 //
 // With auto a client answers whatever it is sent; with nowait nothing is awaited. About the broker:
 //
-//	broker [loops=2] [store=none|memory|delayed] [auth=async|exchange] [pool=8] KEY=VALUE...   a new one, without the past
+//	broker [loops=2] [store=none|memory|delayed] [auth=async|exchange] [pool=16] KEY=VALUE...   a new one, without the past
 //	restart          stop it and start another on what its store has          crash     the same without a stop
-//	store step N|run|fail|waiting        steer a delayed store
+//	store step [N|all]|run|fail|waiting        steer a delayed store
 //	advance DURATION let time pass       stats     counters           publish TOPIC PAYLOAD qos= retain   by the embedder
 //	kick ID CODE     Disconnect          decide ID allow|deny [CODE]  answer a client that auth=async asks about
 //	forbid PREFIX    the authorizer denies topics that begin so        permit PREFIX

@@ -37,6 +37,9 @@ func (c *client) encode(a args) []byte {
 		p := mqtt.Auth{Reason: mqtt.Reason(a.code(a.text("code", "18")))}
 		login(a, &p.Props)
 		return p.AppendTo(nil, c.version, 0)
+	case "pingreq":
+		c.pongs = append(c.pongs, false)
+		return mqtt.AppendPingreq(nil)
 	case "raw":
 		b, err := hex.DecodeString(strings.Join(a.words, ""))
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long anything may take that has to come.
-const patience = 20 * time.Second
+const patience = 5 * time.Second
 
 // rig is the broker of a scenario and what steers it.
 type rig struct {
@@ -43,7 +43,7 @@ type rig struct {
 
 // newRig starts a broker. What CONNACK would announce is unlimited unless the scenario says otherwise.
 func newRig(s *scenario, a args) *rig {
-	r := &rig{s: s, cfg: engine.DefaultConfig(), pool: 8, acl: &acl{}}
+	r := &rig{s: s, cfg: engine.DefaultConfig(), pool: 16, acl: &acl{}}
 	r.change = sync.NewCond(&r.mu)
 	r.cfg.Listeners = []engine.Listener{{Kind: engine.KindTCP, Address: "127.0.0.1:0"}}
 	r.cfg.Loops = 2
@@ -102,6 +102,10 @@ func (r *rig) start() {
 		r.s.fatalf("start: %v", err)
 	}
 	r.b, r.addrs = b, nil
+	if r.mem != nil {
+		r.barrier()
+		r.mem.Step(r.mem.Waiting()) // what a broker notes at its start
+	}
 	for _, l := range b.Addrs() {
 		r.addrs = append(r.addrs, strings.TrimPrefix(l.URL, "tcp://"))
 	}
@@ -278,11 +282,14 @@ func (r *rig) steer(a args) {
 	}
 	switch a.word(0) {
 	case "step":
-		n := 1
-		if len(a.words) > 1 {
-			n = a.atoi(a.words[1])
+		switch {
+		case len(a.words) == 1:
+			r.mem.Step(1)
+		case a.words[1] == "all":
+			r.mem.Step(r.mem.Waiting())
+		default:
+			r.mem.Step(a.atoi(a.words[1]))
 		}
-		r.mem.Step(n)
 	case "run":
 		r.mem.Run()
 	case "fail":
@@ -297,7 +304,8 @@ func (r *rig) steer(a args) {
 // advance lets time pass. It returns when each loop has handled all timers that were due: the last of them ends the
 // connection of a client that was to keep it alive.
 func (r *rig) advance(d time.Duration) {
-	const last = 1700 * time.Millisecond // one and a half times a keep alive of a second, and what ticks are rounded by
+	keepAlive := max(time.Second, r.cfg.Limits.ServerKeepAlive)
+	last := keepAlive*3/2 + 200*time.Millisecond // ticks are rounded
 	if d < last {
 		r.s.fatalf("advance by at least %v", last)
 	}

@@ -96,7 +96,7 @@ func (s *scenario) client(name, loop, text string) {
 	var bytes []byte
 	for part := range strings.SplitSeq(text, " | ") {
 		a := parse(s, part)
-		if a.verb == "connect" {
+		if a.verb == "connect" || a.verb == "open" {
 			if c != nil {
 				if bytes = append(bytes, c.encode(a)...); a.flag("again") {
 					continue
@@ -104,7 +104,7 @@ func (s *scenario) client(name, loop, text string) {
 				s.fatalf("client %s is connected", name)
 			}
 			c = newClient(s, name, loop, a)
-			s.clients = append(s.clients, c)
+			s.add(c)
 		}
 		if c == nil {
 			s.fatalf("no client %s", name)
@@ -121,6 +121,17 @@ func (s *scenario) client(name, loop, text string) {
 		c.wait = false
 		c.await()
 	}
+}
+
+// add gives a client its place: behind an earlier one of the name.
+func (s *scenario) add(c *client) {
+	for i := len(s.clients) - 1; i >= 0; i-- {
+		if s.clients[i].name == c.name {
+			s.clients = slices.Insert(s.clients, i+1, c)
+			return
+		}
+	}
+	s.clients = append(s.clients, c)
 }
 
 // settle carries everything through to its end: what clients sent is handled, what loops told each other too, and what
