@@ -31,6 +31,7 @@ const (
 	willCleared             // no will: DISCONNECT 0x00 arrived, or the client is back within the delay
 	takenOver               // the client came back on another connection
 	unanswered              // the CONNACK is held; nothing may be sent before it and input waits
+	slowed                  // in the loop's list of connections whose input waits for others to catch up
 )
 
 // conn is one connection. Its loop alone touches it. It is 144 bytes: what few connections need is in extra.

@@ -169,15 +169,19 @@ const highWater = 32768
 // throttle stops reading from a connection that feeds a loop which cannot keep up.
 func (l *loop) throttle(c *conn) {
 	c.pause()
-	l.slowed = append(l.slowed, c)
+	if !c.has(slowed) {
+		c.flags |= slowed
+		l.slowed = append(l.slowed, c)
+	}
 }
 
 // relax goes on with the connections that were stopped.
 func (l *loop) relax() {
 	l.throttled = false
-	slowed := l.slowed
+	list := l.slowed
 	l.slowed = nil
-	for _, c := range slowed {
+	for _, c := range list {
+		c.flags &^= slowed
 		if c.state == connected && c.has(pausedInput) {
 			c.resume()
 		}
@@ -316,6 +320,9 @@ func (l *loop) connTimer(c *conn) {
 		limit := keepAliveTicks(c.keepAlive)
 		if limit == 0 {
 			return
+		}
+		if c.has(slowed) { // nobody listens: what it said meanwhile is not known
+			c.lastSeen = l.tick
 		}
 		if idle := l.tick - c.lastSeen; idle < limit {
 			l.setTimer(c, c.lastSeen+limit)

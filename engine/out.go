@@ -208,7 +208,11 @@ func (l *loop) drained(c *conn) {
 	}
 	if c.state == connected {
 		l.pump(c.sess)
-		if c.has(pausedInput) && !l.throttled {
+		switch {
+		case !c.has(pausedInput):
+		case l.throttled:
+			l.throttle(c) // it goes on with the others
+		default:
 			c.resume()
 		}
 	}

@@ -55,6 +55,17 @@ type steered struct{ atomic.Int64 }
 func (s *steered) now() time.Duration      { return time.Duration(s.Load()) }
 func (s *steered) forward(d time.Duration) { s.Add(int64(d)) }
 
+// passed waits until the loops have handled every timer up to a moment.
+func passed(t *testing.T, b *Broker, at time.Duration) {
+	t.Helper()
+	for i := range b.loops {
+		until(t, "the tick", func() (yes bool) {
+			onLoop(t, b, i, func(l *loop) { yes = l.wheel.Now() >= ticks(at) })
+			return yes
+		})
+	}
+}
+
 // dial connects; with an error when the broker refuses.
 func dial(t *testing.T, addr, id string, with ...func(*client.Options)) (*client.Client, *mqtt.Connack, error) {
 	t.Helper()
