@@ -106,29 +106,6 @@ func (x *expiryFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// exitError ends the program with a code of its own; an empty text writes nothing.
-type exitError struct {
-	code int
-	text string
-}
-
-func (e *exitError) Error() string { return e.text }
-func (e *exitError) ExitCode() int { return e.code }
-
-// Exit codes that mosquitto's clients have besides CONNACK's codes.
-const (
-	exitProtocol  = 2
-	exitLost      = 7
-	exitKeepAlive = 19
-	exitQoS       = 24
-	exitTooLarge  = 25
-	exitTimeout   = 27
-	exitRetain    = 28
-	exitAlias     = 29
-)
-
-func usage(format string, a ...any) error { return &exitError{exitFailed, fmt.Sprintf(format, a...)} }
-
 // connectWithin bounds a connection attempt, CONNACK included.
 const connectWithin = 30 * time.Second
 
@@ -280,50 +257,6 @@ func (f *clientFlags) dial(ctx context.Context, o client.Options, out io.Writer)
 	defer cancel()
 	c, _, err := client.Dial(ctx, o)
 	return c, err
-}
-
-// failed turns what the client returned into text and exit code.
-func (f *clientFlags) failed(err error) error {
-	e := &exitError{exitFailed, err.Error()}
-	var refusal *client.ServerError
-	var system *net.OpError
-	switch {
-	case errors.As(err, &refusal) && refusal.Packet == mqtt.CONNACK:
-		e.code, e.text = int(refusal.Reason), "connection refused by the server: "+refusal.Error()
-		if code, ok := refusal.Reason.ConnackV3(); ok && f.version < mqtt.V5 {
-			e.code = int(code)
-		}
-	case errors.As(err, &refusal):
-		e.code = int(refusal.Reason)
-	case errors.Is(err, client.ErrPingTimeout):
-		e.code = exitKeepAlive
-	case errors.Is(err, mqtt.QoSNotSupported):
-		e.code = exitQoS
-	case errors.Is(err, mqtt.PacketTooLarge):
-		e.code = exitTooLarge
-	case errors.Is(err, mqtt.RetainNotSupported):
-		e.code = exitRetain
-	case errors.Is(err, mqtt.TopicAliasInvalid):
-		e.code = exitAlias
-	case errors.As(err, new(mqtt.Reason)):
-		e.code = exitProtocol
-	case errors.As(err, &system) && system.Op == "dial":
-		e.text = fmt.Sprintf("connect to %v: %v", f.Host, system.Err)
-	case errors.Is(err, client.ErrMessage), errors.Is(err, client.ErrOptions), errors.Is(err, context.DeadlineExceeded):
-	default:
-		e.code = exitLost
-	}
-	if f.Quiet {
-		e.text = ""
-	}
-	return e
-}
-
-// warn writes to stderr what went wrong without ending the program.
-func (f *clientFlags) warn(format string, a ...any) {
-	if !f.Quiet {
-		fmt.Fprintf(os.Stderr, "penstock: "+format+"\n", a...)
-	}
 }
 
 // disconnect leaves the server with a DISCONNECT.
