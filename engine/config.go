@@ -102,7 +102,7 @@ type Limits struct {
 	MaxClientIDLength int `yaml:"max_client_id_length"`
 	// MaxSubscriptionsPerClient bounds the subscriptions of one session; 0 does not.
 	MaxSubscriptionsPerClient int `yaml:"max_subscriptions_per_client"`
-	// ValidatePayloadFormat refuses a PUBLISH that says its payload is UTF-8 when it is not.
+	// ValidatePayloadFormat refuses a PUBLISH or a will that says its payload is UTF-8 when it is not.
 	ValidatePayloadFormat bool `yaml:"validate_payload_format"`
 
 	// ResponseInformation is the topic prefix offered to a client that asks for Response Information; empty offers none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"unicode/utf8"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
@@ -137,8 +138,11 @@ func (l *loop) checkWill(c *conn, o *opening, w *mqtt.Will) mqtt.Reason {
 		return mqtt.QoSNotSupported
 	case w.Retain && !l.live.Retain.Available: // [MQTT-3.2.2-13]
 		return mqtt.RetainNotSupported
-	case !trie.ValidName(w.Topic) || trie.Levels(w.Topic) > l.live.Limits.MaxTopicLevels || bytes.HasPrefix(w.Topic, sysPrefix):
+	case !trie.ValidName(w.Topic), tooDeep(w.Topic, l.live.Limits.MaxTopicLevels), len(c.lst.mount)+len(w.Topic) > maxTopic,
+		bytes.HasPrefix(w.Topic, sysPrefix):
 		return mqtt.TopicNameInvalid
+	case l.live.Limits.ValidatePayloadFormat && w.Props.Has(mqtt.PropPayloadFormat) && w.Props.PayloadFormat == 1 && !utf8.Valid(w.Payload):
+		return mqtt.PayloadFormatInvalid
 	}
 	o.will = &session.Will{
 		Topic:   append([]byte(c.lst.mount), w.Topic...),

@@ -63,13 +63,19 @@ func (c *conn) checkLimits(p *mqtt.Publish) error {
 // checkTopic refuses names that nobody may publish to. That is no violation: the client is told and goes on.
 func (c *conn) checkTopic(p *mqtt.Publish) mqtt.Reason {
 	switch {
-	case len(p.Topic) > 64 && trie.Levels(p.Topic) > c.live.Limits.MaxTopicLevels:
+	case tooDeep(p.Topic, c.live.Limits.MaxTopicLevels), len(c.sess.mount())+len(p.Topic) > maxTopic:
 		return mqtt.TopicNameInvalid
 	case p.Topic[0] == '$' && bytes.HasPrefix(p.Topic, sysPrefix): // the broker's own
 		return mqtt.NotAuthorized
 	}
 	return mqtt.Success
 }
+
+// maxTopic is how long a topic name or filter may be, a mountpoint before it included.
+const maxTopic = 65535
+
+// tooDeep counts levels only where there are bytes enough for so many.
+func tooDeep(topic []byte, levels int) bool { return len(topic) >= levels && trie.Levels(topic) > levels }
 
 // mountTopic puts the listener's prefix before the topic.
 func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
@@ -111,7 +117,7 @@ func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason) o
 
 var publishRefusals = map[mqtt.Reason]string{
 	mqtt.NotAuthorized:    "the client may not publish to this topic",
-	mqtt.TopicNameInvalid: "the topic has too many levels",
+	mqtt.TopicNameInvalid: "the topic has too many levels or is too long",
 	mqtt.QuotaExceeded:    "the store has no room",
 }
 

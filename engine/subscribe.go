@@ -84,7 +84,7 @@ func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.
 	switch {
 	case !ok || !trie.ValidFilter(filter): // [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.8.2-1] [MQTT-4.8.2-2]
 		return mqtt.TopicFilterInvalid, false
-	case len(filter) > 64 && trie.Levels(filter) > limits.MaxTopicLevels:
+	case tooDeep(filter, limits.MaxTopicLevels), len(s.mount())+len(f.Filter) > maxTopic:
 		return mqtt.TopicFilterInvalid, false
 	case shared && !limits.SharedSubscriptions:
 		return mqtt.SharedSubscriptionsNotSupported, false
