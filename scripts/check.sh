@@ -49,9 +49,6 @@ install() {
 	local packages=()
 	missing gcc && packages+=(gcc libc6-dev) # the race detector's linker
 	missing git && packages+=(git)
-	missing node && packages+=(nodejs)
-	missing npm && packages+=(npm)
-	missing mosquitto_pub && packages+=(mosquitto-clients)
 	missing mosquitto && packages+=(mosquitto)
 	if [ ${#packages[@]} -gt 0 ]; then
 		echo "installing ${packages[*]}"
@@ -65,19 +62,7 @@ install() {
 			"${as[@]}" service mosquitto stop >/dev/null 2>&1 || true ;;
 		esac
 	fi
-	node_modules && tools
-}
-
-# node_modules puts MQTT.js, as scripts/realclients/package-lock.json pins it, into .cache/node.
-node_modules() {
-	local from=$root/scripts/realclients to=$cache/node
-	mkdir -p "$to"
-	if [ -d "$to/node_modules/mqtt" ] && cmp -s "$from/package-lock.json" "$to/package-lock.json"; then
-		return 0
-	fi
-	cp "$from/package.json" "$from/package-lock.json" "$to/" || return 1
-	(cd "$to" && npm ci --no-audit --no-fund --loglevel=error >"$logs/npm.log" 2>&1) ||
-		{ cat "$logs/npm.log"; rm -rf "$to/node_modules"; return 1; }
+	scripts/realclients/install.sh && tools
 }
 
 # tools builds what scripts/tools/go.mod pins.

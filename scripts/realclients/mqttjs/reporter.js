@@ -1,0 +1,16 @@
+'use strict'
+// One line a test, with why behind it when it failed.
+
+module.exports = async function* (events) {
+	for await (const { type, data } of events) {
+		if (type === 'test:stderr' || type === 'test:stdout') yield data.message
+		if (type !== 'test:pass' && type !== 'test:fail') continue
+		const passed = type === 'test:pass'
+		if (passed && data.name.endsWith('.test.js')) continue // some versions of node report the file as well
+		yield `${passed ? 'PASS' : 'FAIL'} mqttjs: ${data.name} (${(data.details.duration_ms / 1000).toFixed(2)} s)\n`
+		if (!passed) {
+			const error = data.details.error
+			yield String(error?.cause?.stack ?? error?.stack ?? error).trimEnd().replace(/^/gm, '    ') + '\n'
+		}
+	}
+}
