@@ -18,7 +18,6 @@ import (
 // installed by its own loop.
 type recovery struct {
 	b        *Broker
-	l        *loop // the first one; it lends its buffers
 	sizes    map[uint64]uint32
 	sessions map[uint64]*restored
 	order    []*restored

@@ -61,7 +61,6 @@ type T struct {
 	hall    *hall
 	addr    string // of the broker; empty until first use
 	n       uint64
-	ids     int
 }
 
 // caseNumber makes ids and topics unique in a run.
