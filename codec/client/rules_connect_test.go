@@ -41,6 +41,14 @@ func TestRulesConnect(t *testing.T) {
 		})
 	}
 
+	in(t, v5, "MQTT-3.1.2-1", func(t *testing.T, v mqtt.Version) {
+		p, _ := newStage(t).dial(client.Options{Version: v, ClientID: "me"})
+		if raw := p.raw(); !bytes.Equal(raw[2:9], []byte{0, 4, 'M', 'Q', 'T', 'T', byte(v)}) {
+			t.Errorf("CONNECT % x, want protocol name MQTT and level %d", raw, v)
+		}
+		p.Close()
+	})
+
 	will := &client.Message{Topic: "will/topic", Payload: []byte("gone"), QoS: 1, Retain: true}
 	for _, name := range []string{"MQTT-3.1.2-9", "MQTT-3.1.3-1"} {
 		in(t, both, name, func(t *testing.T, v mqtt.Version) {
@@ -163,6 +171,25 @@ func TestRulesSession(t *testing.T) {
 			in(t, []mqtt.Version{v}, name, resumes)
 		}
 	}
+	// A session lives as long as its connection, however soon it would expire.
+	lives := func(t *testing.T, v mqtt.Version) {
+		o := durable(v, client.NewSession())
+		o.CleanStart, o.Props.SessionExpiry = v == mqtt.V311, 1
+		c, p := newStage(t).open(o, mqtt.Connack{})
+		ended, done := result()
+		async(t, c, msg("a", 2), done)
+		p.publish()
+		p.quiet(time.Hour)
+		p.sendAck(mqtt.PUBREC, 1, mqtt.Success)
+		p.ack(mqtt.PUBREL)
+		p.quiet(time.Hour)
+		p.sendAck(mqtt.PUBCOMP, 1, mqtt.Success)
+		if r := <-ended; r.Err != nil {
+			t.Errorf("publish ended with %v", r.Err)
+		}
+	}
+	in(t, v3, "MQTT-4.1.0-2", lives)
+	in(t, v5, "MQTT-4.1.0-1", lives)
 	in(t, both, "MQTT-3.1.3-2/other-identifier", func(t *testing.T, v mqtt.Version) {
 		s := client.NewSession()
 		unacknowledged(t, v, s, nil)
@@ -195,7 +222,7 @@ func TestRulesSession(t *testing.T) {
 			t.Errorf("publish of the lost session ended with %v, want ErrSessionLost", r.Err)
 		}
 	})
-	in(t, v5, "MQTT-3.2.2-16", func(t *testing.T, v mqtt.Version) {
+	in(t, v5, "the-assigned-identifier-names-the-session", func(t *testing.T, v mqtt.Version) {
 		// The assigned identifier is the session's from then on.
 		s := client.NewSession()
 		o := durable(v, s)

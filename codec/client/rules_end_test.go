@@ -61,7 +61,7 @@ func TestRulesEnd(t *testing.T) {
 	}
 	in(t, v5, "MQTT-3.14.2-3", trimmed)
 	in(t, v5, "MQTT-3.14.2-4", trimmed)
-	in(t, v5, "MQTT-3.14.2-2", func(t *testing.T, v mqtt.Version) {
+	in(t, v5, "the-session-may-end-with-disconnect-but-not-begin-to-last", func(t *testing.T, v mqtt.Version) {
 		// A session that was to end with its connection cannot be kept by the DISCONNECT.
 		d := &mqtt.Disconnect{Props: mqtt.Properties{SessionExpiry: 9}}
 		d.Props.Set(mqtt.PropSessionExpiry)
@@ -124,7 +124,7 @@ func TestRulesEnd(t *testing.T) {
 	in(t, v3, "MQTT-4.8.0-1", violations)
 	in(t, v3, "MQTT-2.2.2-2", violations)
 	in(t, v3, "MQTT-3.3.1-4/incoming", violations)
-	in(t, v5, "MQTT-4.13.1-1", violations)
+	in(t, v5, "violations-end-the-connection", violations)
 }
 
 func violations(t *testing.T, v mqtt.Version) {
@@ -179,7 +179,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 			}
 		}
 	})
-	in(t, v3, "MQTT-3.2.2-6", func(t *testing.T, v mqtt.Version) {
+	in(t, v3, "refusals-carry-their-reason", func(t *testing.T, v mqtt.Version) {
 		p, out := newStage(t).dial(client.Options{Version: v, ClientID: "me"})
 		p.connect()
 		p.write(0x20, 2, 0, 5)

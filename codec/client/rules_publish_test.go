@@ -137,6 +137,19 @@ func TestRulesPublish(t *testing.T) {
 			t.Errorf("resumed with %+v, want id 1 at QoS 2 with DUP", m)
 		}
 	})
+	in(t, v5, "MQTT-4.3.3-7", func(t *testing.T, v mqtt.Version) {
+		// The expiry of a message that was sent is the receiver's affair.
+		s := client.NewSession()
+		c, p := newStage(t).open(durable(v, s), mqtt.Connack{})
+		async(t, c, withProps(msg("a", 2), func(p *mqtt.Properties) { p.MessageExpiry = 1; p.Set(mqtt.PropMessageExpiry) }), nil)
+		p.publish()
+		p.drop(c)
+		<-time.After(time.Minute)
+		_, p = newStage(t).open(durable(v, s), mqtt.Connack{SessionPresent: true})
+		if m := p.publish(); !m.Dup || !m.Props.Has(mqtt.PropMessageExpiry) {
+			t.Errorf("resumed with %+v, want the message with DUP", m)
+		}
+	})
 	in(t, both, "MQTT-4.6.0-1", resendsInOrder)
 	in(t, both, "MQTT-4.6.0-4", func(t *testing.T, v mqtt.Version) {
 		c, p := newStage(t).open(client.Options{Version: v, ClientID: "me", CleanStart: true}, mqtt.Connack{})

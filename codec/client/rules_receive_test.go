@@ -99,6 +99,18 @@ func TestRulesReceive(t *testing.T) {
 			t.Errorf("handler called %d times, want 2", calls)
 		}
 	})
+	in(t, v5, "MQTT-4.3.3-13", func(t *testing.T, v mqtt.Version) {
+		_, p, got := listening(t, client.Options{}, mqtt.Connack{})
+		m := incoming(6, 2, "old")
+		m.Props.MessageExpiry = 1
+		m.Props.Set(mqtt.PropMessageExpiry)
+		p.sendPublish(m)
+		p.ack(mqtt.PUBREC)
+		p.quiet(time.Minute)
+		p.sendAck(mqtt.PUBREL, 6, mqtt.Success)
+		p.ack(mqtt.PUBCOMP)
+		want(t, got, "old")
+	})
 	in(t, v5, "MQTT-3.4.2-1", func(t *testing.T, v mqtt.Version) {
 		// A handler's reason that PUBACK may not carry is replaced. (Decode checks legality.)
 		o := client.Options{Handler: func(m *client.Message) { m.Refuse(mqtt.ServerBusy) }}
@@ -115,7 +127,7 @@ func TestRulesReceive(t *testing.T) {
 			t.Errorf("PUBCOMP %+v, want 99 with Packet Identifier not found", a)
 		}
 	})
-	in(t, v5, "MQTT-3.3.4-9", func(t *testing.T, v mqtt.Version) {
+	in(t, v5, "more-than-our-receive-maximum-is-refused", func(t *testing.T, v mqtt.Version) {
 		// More than our Receive Maximum unacknowledged: 0x93.
 		hold := make(chan struct{})
 		o := client.Options{Handler: func(*client.Message) { <-hold }}
@@ -147,7 +159,7 @@ func TestRulesReceive(t *testing.T) {
 			p.complaint(f.reason)
 		})
 	}
-	in(t, v5, "MQTT-3.1.2-24", func(t *testing.T, v mqtt.Version) {
+	in(t, v5, "what-is-larger-than-we-take-is-refused", func(t *testing.T, v mqtt.Version) {
 		// Larger than the Maximum Packet Size we announced: refused from the fixed header.
 		o := client.Options{}
 		o.Props.MaximumPacketSize = 100
