@@ -44,7 +44,8 @@ type Broker struct {
 	subscriptions atomic.Int64
 	ids           atomic.Uint64 // last name of a session or message given
 	next          atomic.Uint32
-	ready         atomic.Bool // the loops may look at what Start has set
+	ready         atomic.Bool   // the loops may look at what Start has set
+	recovered     time.Duration // on the clock: when the state was read from the store
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -165,6 +165,7 @@ func (l *loop) sessionTimer(s *sess) {
 	if s.willAt != 0 && l.tick >= s.willAt {
 		s.willAt = 0
 		l.publishWill(s)
+		l.storeSession(s) // without the will, in the batch of its message: it is published once
 	}
 	if s.expireAt != 0 && l.tick >= s.expireAt { // [MQTT-4.1.0-2]
 		l.endSession(s, true)

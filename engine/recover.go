@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -45,6 +46,7 @@ func (b *Broker) recover() error {
 	if b.parts.Store == nil {
 		return nil
 	}
+	b.recovered = b.clock()
 	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}}
 	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
 		return err
@@ -121,7 +123,7 @@ func (r *recovery) deadline(t store.Lifetime) time.Duration {
 	if t.Left == 0 {
 		return 0
 	}
-	return r.b.clock() + time.Duration(t.Left)*time.Second
+	return r.b.recovered + time.Duration(t.Left)*time.Second
 }
 
 func (r *recovery) session(rec *store.Session) error {
@@ -136,6 +138,9 @@ func (r *recovery) session(rec *store.Session) error {
 	s := &sess{created: rec.Created}
 	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
 	s.Version, s.Expiry = rec.Version, rec.Expiry
+	if name := string(rec.Username); name != "" || s.Principal != "" || b.parts.Authorizer != nil {
+		s.ident = &auth.Identity{Principal: s.Principal, ClientID: id, Username: name} // whose right to a will is asked
+	}
 	if rec.HasWill {
 		w := &rec.Will
 		s.Will = &session.Will{
@@ -203,11 +208,10 @@ func (l *loop) install(x *restored) {
 	l.b.slots.SetSeq(s.Slot, x.lastSeq)
 	l.setSession(s.Slot, s)
 	l.count.sessions.add(1)
-	l.leaveOffline(s)
 	if x.online {
+		l.leaveOffline(s)
 		return
 	}
-	l.clearSessionTimer(s)
 	if x.rest.Left > 0 {
 		s.expireAt = l.after(time.Duration(x.rest.Left) * time.Second)
 	}
@@ -265,7 +269,7 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 		}
 		d.Msg = l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
 		if m.Expiry.Left > 0 {
-			d.Msg.Expires = l.now + time.Duration(m.Expiry.Left)*time.Second
+			d.Msg.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is loaded
 		}
 		return true
 	})
