@@ -106,7 +106,11 @@ func (s *scenario) client(name, loop, text string) {
 			c = newClient(s, name, loop, a)
 			s.add(c)
 		}
-		if c == nil {
+		switch {
+		case c != nil:
+		case s.wasHere(name) && (a.verb == "await" || a.verb == "connack" || a.verb == "sync"):
+			return // what it would wait for has come: the end
+		default:
 			s.fatalf("no client %s", name)
 		}
 		if !c.control(a) {
@@ -121,6 +125,11 @@ func (s *scenario) client(name, loop, text string) {
 		c.wait = false
 		c.await()
 	}
+}
+
+// wasHere tells whether a client of that name was closed in this block.
+func (s *scenario) wasHere(name string) bool {
+	return slices.ContainsFunc(s.clients, func(c *client) bool { return c.name == name })
 }
 
 // add gives a client its place: behind an earlier one of the name.
