@@ -74,7 +74,7 @@ format() {
 	[ -z "$wrong" ] || { echo "gofmt would change:"; echo "$wrong"; return 1; }
 }
 
-vet() { go vet ./... && go vet -tags invariants ./...; }
+vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./...; }
 
 staticcheck() { "$cache/bin/staticcheck" ./... && "$cache/bin/staticcheck" -tags invariants ./...; }
 
