@@ -47,11 +47,21 @@ type Broker struct {
 	ready         atomic.Bool   // the loops may look at what Start has set
 	recovered     time.Duration // on the clock: when the state was read from the store
 
-	ctx    context.Context
+	ctx    context.Context // ends when the broker has
 	cancel context.CancelFunc
-	stop   sync.Once
+	life   sync.Mutex // Start, Reload and Stop come one after the other
+	phase  phase
 	sys    *sysTopics
 }
+
+// phase is where a broker is in its life, which it lives once.
+type phase uint8
+
+const (
+	made phase = iota
+	serving
+	over
+)
 
 // ListenerAddr is where a listener listens.
 type ListenerAddr struct {
@@ -83,6 +93,7 @@ func New(cfg Config, parts Parts) (*Broker, error) {
 	b.index, b.groups, b.slots, b.retained = trie.NewIndex(), fanout.NewGroups(), fanout.NewSlots(), trie.NewRetained()
 	b.directory = newDirectory(b.slots)
 	b.offload = offload.New(offloadWorkers, offloadQueue)
+	b.sys = &sysTopics{b: b, sent: map[string]string{}, at: b.began}
 	if err := b.setLive(cfg.Live()); err != nil {
 		return nil, err
 	}
@@ -104,10 +115,26 @@ func (b *Broker) setLive(live Live) error {
 	return nil
 }
 
-// Start binds the listeners and serves. When one of them cannot be bound nothing is left running.
+// ErrStarted is the answer to a second Start.
+var ErrStarted = errors.New("engine: the broker was started already")
+
+// Start binds the listeners and serves. When it fails nothing is left running, and the broker is of no further use. A
+// broker starts once.
 func (b *Broker) Start() (err error) {
+	b.life.Lock()
+	defer b.life.Unlock()
+	switch b.phase {
+	case made:
+	case serving:
+		return ErrStarted
+	default:
+		return ErrStopped
+	}
+	b.phase = serving
 	defer func() {
 		if err != nil {
+			b.phase = over
+			b.cancel()
 			b.closeListeners()
 			if b.net != nil {
 				_ = b.net.Stop(context.Background())
@@ -141,7 +168,7 @@ func (b *Broker) Start() (err error) {
 	for _, l := range b.listeners {
 		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, b.admission(l)))
 	}
-	b.startSys()
+	b.sys.start()
 	return nil
 }
 
@@ -223,37 +250,49 @@ func (b *Broker) Reload(cfg Config) error {
 	if err := b.cfg.Reloadable(&cfg); err != nil {
 		return err
 	}
+	b.life.Lock()
+	defer b.life.Unlock()
+	if b.phase > serving {
+		return ErrStopped
+	}
 	if err := b.setLive(cfg.Live()); err != nil {
 		return err
 	}
 	for _, l := range b.loops {
 		l.post(func(l *loop) { l.live = b.live.Load() })
 	}
-	b.restartSys()
+	b.sys.restart()
 	return nil
 }
 
 // Stop ends the broker: no new connections, a DISCONNECT 0x8B to every 5.0 client, what is queued is written, then
-// everything is closed. Wills of connected clients are published to those who are still there.
+// everything is closed. Wills of connected clients are published to those who are still there. When ctx ends first, what
+// is open is cut, and the error is that of ctx: what could not be waited for ends in the background. Further calls wait
+// for the first one.
 func (b *Broker) Stop(ctx context.Context) error {
-	var err error
-	b.stop.Do(func() { err = b.shutdown(ctx) })
-	return err
+	b.life.Lock()
+	defer b.life.Unlock()
+	switch b.phase {
+	case made:
+		b.phase = over
+		b.cancel()
+		return nil
+	case over:
+		return nil
+	}
+	b.phase = over
+	return b.shutdown(ctx)
 }
 
 func (b *Broker) shutdown(ctx context.Context) error {
 	b.closeListeners()
-	b.stopSys()
-	if b.net == nil {
-		b.cancel()
-		return nil
-	}
+	b.sys.end()
 	for _, l := range b.loops {
 		l.post((*loop).farewell)
 	}
-	err := b.awaitNoConns(ctx)
+	b.awaitNoConns(ctx)
 	b.cancel()
-	err = errors.Join(err, b.offload.Close(ctx))
+	err := b.offload.Close(ctx)
 	if s := b.parts.Store; s != nil {
 		err = errors.Join(err, s.Close(ctx))
 	}
@@ -269,8 +308,9 @@ func (b *Broker) closeListeners() {
 	}
 }
 
-// farewell tells the clients of a loop that the broker goes.
+// farewell tells the clients of a loop that the broker goes, and those that are still being handed to it.
 func (l *loop) farewell() {
+	l.leaving = true
 	for i := range l.connCount {
 		if c := l.connAt(i).c; c != nil && c.state < draining {
 			if c.state == connected {
@@ -283,22 +323,28 @@ func (l *loop) farewell() {
 }
 
 // awaitNoConns waits until every loop has closed its connections, or the context ends: then they are cut.
-func (b *Broker) awaitNoConns(ctx context.Context) error {
+func (b *Broker) awaitNoConns(ctx context.Context) {
+	pause := time.NewTicker(tickLength / 4)
+	defer pause.Stop()
 	for _, l := range b.loops {
-		for {
-			left := make(chan int, 1)
+		left := make(chan int, 1)
+		for n := 1; n > 0; {
 			l.post(func(l *loop) { left <- int(l.connCount) - len(l.freeConns) })
-			if n := <-left; n == 0 {
+			select {
+			case n = <-left:
+			case <-ctx.Done():
+				return
+			}
+			if n == 0 {
 				break
 			}
 			select {
+			case <-pause.C:
 			case <-ctx.Done():
-				return nil
-			case <-time.After(tickLength / 4):
+				return
 			}
 		}
 	}
-	return nil
 }
 
 // clock is the broker's monotonic time. It begins above zero, so that zero can mean never.

@@ -24,6 +24,9 @@ func (h handler) Open(nc *netloop.Conn) {
 	if d := l.live.Limits.ConnectTimeout; d > 0 {
 		l.setTimer(c, l.tick+ticks(d))
 	}
+	if l.leaving {
+		c.refuse(mqtt.ServerUnavailable, "")
+	}
 }
 
 // Data is what one read brought.
@@ -99,6 +102,7 @@ func (h handler) Panicked(nc *netloop.Conn, v any, stack []byte) {
 	c := of(nc)
 	h.b.log.Error("panic in a connection's step", "client", c.clientID(), "panic", v, "stack", string(stack))
 	if c.l != nil {
+		c.l.forms.Done(&c.l.pool) // the next message is not to go out in the forms of this one
 		c.l.count.panics.add(1)
 		c.reason = mqtt.ImplementationSpecificError
 	}

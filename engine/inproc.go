@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -26,14 +27,22 @@ var ErrStopped = errors.New("engine: the broker does not run")
 // Publish publishes a message of the embedding program, as if an unrestricted client had. It returns when the message
 // is with every receiver's queue on the publishing loop and on its way to the others.
 func (b *Broker) Publish(ctx context.Context, m Message) error {
-	if !trie.ValidName(m.Topic) || m.QoS > 2 {
+	switch {
+	case !trie.ValidName(m.Topic), !utf8.Valid(m.Topic):
 		return fmt.Errorf("engine: publish to %q: %w", m.Topic, mqtt.TopicNameInvalid)
+	case m.QoS > 2:
+		return fmt.Errorf("engine: publish at QoS %d: %w", m.QoS, mqtt.QoSNotSupported)
+	case len(m.Payload) > maxPayload:
+		return fmt.Errorf("engine: publish %d bytes: %w", len(m.Payload), mqtt.PacketTooLarge)
 	}
 	return b.run(ctx, b.pick(), func(l *loop) error {
 		l.publishOwn(m.Topic, m.Payload, m.QoS, m.Retain, m.Expiry)
 		return nil
 	})
 }
+
+// maxPayload leaves room in the largest packet for the topic and what a receiver's subscriptions add.
+const maxPayload = mqtt.MaxRemaining - 1<<20
 
 // publishOwn routes a message that no client sent.
 func (l *loop) publishOwn(topic, payload []byte, qos uint8, retain bool, expiry time.Duration) {
@@ -87,23 +96,26 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 		return nil
 	})
 	if err != nil {
+		if sub.l != nil {
+			sub.l.post(func(l *loop) { _ = sub.end(l) }) // it may come about yet
+		}
 		return nil, err
 	}
 	return sub, nil
 }
 
 // Close ends the subscription. The handler is not called any more once it returned.
-func (s *Subscription) Close(ctx context.Context) error {
-	return s.b.run(ctx, s.l, func(l *loop) error {
-		if s.s == nil {
-			return nil
-		}
-		l.unsubscribeAll(s.s)
-		l.setSession(s.s.Slot, nil)
-		s.b.slots.Free(s.s.Slot)
-		s.s = nil
+func (s *Subscription) Close(ctx context.Context) error { return s.b.run(ctx, s.l, s.end) }
+
+func (s *Subscription) end(l *loop) error {
+	if s.s == nil {
 		return nil
-	})
+	}
+	l.unsubscribeAll(s.s)
+	l.setSession(s.s.Slot, nil)
+	s.b.slots.Free(s.s.Slot)
+	s.s = nil
+	return nil
 }
 
 // Disconnect ends a client's connection with a reason; it tells whether the client was connected.
@@ -113,23 +125,26 @@ func (b *Broker) Disconnect(ctx context.Context, clientID string, reason mqtt.Re
 		if !ok {
 			return false, nil
 		}
-		done, moved := false, false
+		var found struct{ done, moved bool }
 		err := b.run(ctx, b.loops[home], func(l *loop) error {
 			s := l.session(slot)
 			switch {
 			case l.pending[slot] != nil:
-				done = l.pending[slot].refuse(mqtt.ServerUnavailable) // a CONNECT that waits for its session
+				found.done = l.pending[slot].refuse(mqtt.ServerUnavailable) // a CONNECT that waits for its session
 			case s == nil || s.ClientID != clientID:
 				_, now, ok := b.directory.lookup(clientID)
-				moved = ok && now != home
+				found.moved = ok && now != home
 			case s.conn != nil:
 				s.conn.disconnect(reason)
-				done = true
+				found.done = true
 			}
 			return nil
 		})
-		if err != nil || !moved {
-			return done, err
+		if err != nil {
+			return false, err // found may still be written to
+		}
+		if !found.moved {
+			return found.done, nil
 		}
 	}
 }

@@ -58,6 +58,7 @@ type loop struct {
 
 	throttled bool // another loop's inbox is above its mark
 	behind    bool // it is the store that others wait for
+	leaving   bool // the broker stops
 	slowed    []*conn
 
 	sweepCursor uint64

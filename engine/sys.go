@@ -11,15 +11,27 @@ import (
 // sysTopics publishes the broker's figures under $SYS, with the names that mosquitto gave them. One goroutine sums the
 // loops' counters and posts the values to a loop.
 type sysTopics struct {
-	b    *Broker
-	mu   sync.Mutex
-	stop chan struct{}
-	done chan struct{}
+	b     *Broker
+	mu    sync.Mutex
+	state sysState
+	stop  chan struct{} // nil: nothing is published
+	done  chan struct{}
+
+	// While it publishes these are the goroutine's.
 	sent map[string]string // only what changed is published again
 	max  uint64
 	load loads
-	last Stats
+	last Stats     // of the last values, at which loads were brought up to date
+	at   time.Time // when that was
 }
+
+type sysState uint8
+
+const (
+	sysIdle sysState = iota
+	sysRunning
+	sysEnded
+)
 
 // loads are moving averages of rates a minute, over 1, 5 and 15 minutes.
 type loads struct {
@@ -39,36 +51,45 @@ func (a *average) add(n uint64, interval time.Duration) {
 	}
 }
 
-func (b *Broker) startSys() {
-	b.sys = &sysTopics{b: b, sent: map[string]string{}}
-	b.sys.start()
-}
-
-func (b *Broker) restartSys() {
-	b.sys.end()
-	b.sys.start()
-}
-
-func (b *Broker) stopSys() {
-	if b.sys != nil {
-		b.sys.end()
-	}
-}
-
+// start begins to publish, once.
 func (s *sysTopics) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == sysIdle {
+		s.state = sysRunning
+		s.begin()
+	}
+}
+
+// restart goes on at the interval that is in force now.
+func (s *sysTopics) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == sysRunning {
+		s.halt()
+		s.begin()
+	}
+}
+
+// end stops for good.
+func (s *sysTopics) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = sysEnded
+	s.halt()
+}
+
+func (s *sysTopics) begin() {
 	interval := s.b.live.Load().Sys.Interval
 	if interval <= 0 {
+		s.clear()
 		return
 	}
 	s.stop, s.done = make(chan struct{}), make(chan struct{})
 	go s.run(interval, s.stop, s.done)
 }
 
-func (s *sysTopics) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *sysTopics) halt() {
 	if s.stop != nil {
 		close(s.stop)
 		<-s.done
@@ -81,7 +102,7 @@ func (s *sysTopics) run(interval time.Duration, stop, done chan struct{}) {
 	t := time.NewTicker(interval)
 	defer t.Stop()
 	for {
-		s.publish(interval)
+		s.publish(s.changes())
 		select {
 		case <-t.C:
 		case <-stop:
@@ -90,10 +111,9 @@ func (s *sysTopics) run(interval time.Duration, stop, done chan struct{}) {
 	}
 }
 
-func (s *sysTopics) publish(interval time.Duration) {
-	changed := s.changes(interval)
-	if l := s.b.pick(); l != nil && len(changed) > 0 {
-		l.post(func(l *loop) {
+func (s *sysTopics) publish(changed map[string]string) {
+	if len(changed) > 0 && s.b.pick() != nil {
+		s.b.loops[0].post(func(l *loop) { // always the same one, which keeps the order
 			for topic, value := range changed {
 				l.publishOwn([]byte("$SYS/broker/"+topic), []byte(value), 0, true, 0)
 			}
@@ -102,9 +122,9 @@ func (s *sysTopics) publish(interval time.Duration) {
 }
 
 // changes lists what has another value than when it was published last.
-func (s *sysTopics) changes(interval time.Duration) map[string]string {
+func (s *sysTopics) changes() map[string]string {
 	changed := map[string]string{}
-	for topic, value := range s.values(interval) {
+	for topic, value := range s.values() {
 		if s.sent[topic] != value {
 			s.sent[topic], changed[topic] = value, value
 		}
@@ -112,9 +132,18 @@ func (s *sysTopics) changes(interval time.Duration) map[string]string {
 	return changed
 }
 
-func (s *sysTopics) values(interval time.Duration) map[string]string {
-	st, last := s.b.Stats(), s.last
-	s.last = st
+// clear takes back what was published: figures that nobody renews are not left standing.
+func (s *sysTopics) clear() {
+	gone := map[string]string{}
+	for topic := range s.sent {
+		gone[topic] = ""
+	}
+	clear(s.sent)
+	s.publish(gone)
+}
+
+func (s *sysTopics) values() map[string]string {
+	st := s.b.Stats()
 	s.max = max(s.max, st.ClientsConnected)
 	dropped := uint64(0)
 	for _, n := range st.Dropped {
@@ -150,12 +179,18 @@ func (s *sysTopics) values(interval time.Duration) map[string]string {
 		"shared_subscriptions/count": n(st.SharedGroups),
 		"retained messages/count":    n(st.Retained),
 	}
-	s.loads(v, &st, &last, interval)
+	s.loads(v, &st)
 	return v
 }
 
-// loads adds the moving averages.
-func (s *sysTopics) loads(v map[string]string, st, last *Stats, interval time.Duration) {
+// loads adds the moving averages. A part of a second, as between two restarts, is left to the next time.
+func (s *sysTopics) loads(v map[string]string, st *Stats) {
+	now := time.Now()
+	last, interval := s.last, now.Sub(s.at)
+	due := interval >= time.Second
+	if due {
+		s.last, s.at = *st, now
+	}
 	for _, a := range []struct {
 		name string
 		avg  *average
@@ -170,7 +205,9 @@ func (s *sysTopics) loads(v map[string]string, st, last *Stats, interval time.Du
 		{"sockets", &s.load.sockets, st.Connects - last.Connects},
 		{"connections", &s.load.connections, st.Connects - last.Connects},
 	} {
-		a.avg.add(a.n, interval)
+		if due {
+			a.avg.add(a.n, interval)
+		}
 		for i, m := range averageMinutes {
 			v[fmt.Sprintf("load/%s/%dmin", a.name, int(m))] = strconv.FormatFloat(a.avg.over[i], 'f', 2, 64)
 		}
