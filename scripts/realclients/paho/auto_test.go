@@ -15,14 +15,15 @@ import (
 // managed is an autopaho connection that subscribes to state/# whenever it is up.
 type managed struct {
 	*autopaho.ConnectionManager
-	in *inbox
-	up chan *paho.Connack // after the SUBACK
+	in   *inbox
+	up   chan *paho.Connack // after the SUBACK
+	down chan struct{}
 }
 
 func manage(t *testing.T, b *rig.Broker, id string) *managed {
 	t.Helper()
 	ctx := deadline(t)
-	m := &managed{in: newInbox(), up: make(chan *paho.Connack, 8)}
+	m := &managed{in: newInbox(), up: make(chan *paho.Connack, 8), down: make(chan struct{}, 8)}
 	var err error
 	m.ConnectionManager, err = autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls:                    []*url.URL{{Scheme: "mqtt", Host: b.Addr}},
@@ -37,6 +38,10 @@ func manage(t *testing.T, b *rig.Broker, id string) *managed {
 					m.up <- connack
 				}
 			}()
+		},
+		OnConnectionDown: func() bool {
+			m.down <- struct{}{}
+			return true
 		},
 		ClientConfig: paho.ClientConfig{
 			ClientID: id,
@@ -87,7 +92,7 @@ func TestAutopahoOutlivesTheBroker(t *testing.T) {
 	same(t, "before", m.in.payloads(t, 1), []string{"before"})
 
 	b.Kill()
-	watch := make(chan *v5, 1)
+	await(t, "the loss to be noticed", m.down) // before, the message would be part of a session that dies with the broker
 	if err := m.PublishViaQueue(deadline(t), &autopaho.QueuePublish{Publish: &paho.Publish{Topic: "state/x", QoS: 1, Retain: true, Payload: []byte("meanwhile")}}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +101,7 @@ func TestAutopahoOutlivesTheBroker(t *testing.T) {
 		t.Error("the new broker claims to know the session")
 	}
 	// Retained, because the client may send it before it has subscribed again.
-	watch <- connectV5(t, b, fresh("watch"), nil)
-	w := <-watch
+	w := connectV5(t, b, fresh("watch"), nil)
 	w.subscribe(paho.SubscribeOptions{Topic: "state/#", QoS: 1})
 	same(t, "from the queue", w.in.payloads(t, 1), []string{"meanwhile"})
 	w.publish(&paho.Publish{Topic: "state/x", QoS: 1, Payload: []byte("after")})
