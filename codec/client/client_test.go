@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +81,37 @@ func TestPublishEndsWithItsContextOrTheConnection(t *testing.T) {
 				t.Errorf("Publish on a lost connection: %v, want what happened to it", err)
 			}
 		}
+	})
+}
+
+// A server that does not read holds publishers back, at QoS 0 too, and lets them go on when it reads.
+func TestPublishersWaitForTheSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newStage(t).open(client.Options{}, mqtt.Connack{})
+		var sent atomic.Int32
+		go func() {
+			for c.PublishAsync(t.Context(), client.Message{Topic: "a", Payload: make([]byte, 40<<10)}, nil) == nil {
+				sent.Add(1)
+			}
+		}()
+		synctest.Wait()
+		held := sent.Load()
+		if held > 5 {
+			t.Errorf("%d messages of 40 KB taken for a server that reads nothing", held)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Publish(ctx, msg("a", 0)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Publish: %v, want deadline exceeded", err)
+		}
+		for range 100 {
+			p.publish()
+		}
+		synctest.Wait()
+		if got := sent.Load(); got < 100 {
+			t.Errorf("%d messages taken after the server read 100", got)
+		}
+		c.Close()
 	})
 }
 

@@ -44,9 +44,9 @@ func (c *Client) Publish(ctx context.Context, m Message) error {
 // PublishAsync sends m without waiting for its end: it waits for the send quota (QoS 1 and 2) and for
 // space in the write buffer only. Messages of QoS 1 and 2 leave in the order of the calls.
 //
-// If the error is nil, done (which may be nil) is called once, on a goroutine of the client that it must
-// not hold up: with the acknowledgement, which may come on a later connection of the same Session,
-// or with the error that ended the session.
+// If the error is nil, done (which may be nil) is called once: with the acknowledgement, which may come
+// on a later connection of the same Session, or with the error that ended the session. It runs on a
+// goroutine of the client, so it must neither hold it up nor publish.
 func (c *Client) PublishAsync(ctx context.Context, m Message, done func(Result)) error {
 	if err := c.check(&m); err != nil {
 		return err
