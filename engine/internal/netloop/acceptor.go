@@ -97,20 +97,20 @@ func (a *Acceptor) run() {
 	}
 }
 
-// take asks admit and enrols. The result is waited for elsewhere, so that a burst reaches the loops as one.
+// take asks admit and begins to enrol. The loop is waited for elsewhere, so that a burst reaches the loops as one.
 func (a *Acceptor) take(nc net.Conn) {
 	l, value, ok := a.ask(nc)
 	if !ok {
 		_ = nc.Close()
 		return
 	}
-	p, err := a.e.enroll(nc, l, value)
+	p, err := a.e.begin(nc, l, value)
 	if err != nil {
 		a.dropped(value, err)
 		return
 	}
 	p.from = a
-	a.e.results <- p
+	a.e.arriving <- p
 }
 
 // ask calls admit; a panic is a refusal.
@@ -132,12 +132,12 @@ func (a *Acceptor) dropped(value any, err error) {
 	}
 }
 
-// settle waits for what the acceptors have begun.
+// settle ends what the acceptors have begun.
 func (e *Engine) settle() {
 	for {
 		select {
-		case p := <-e.results:
-			if err := e.wait(p); err != nil {
+		case p := <-e.arriving:
+			if err := e.enroll(p); err != nil {
 				p.from.dropped(p.value, err)
 			} else {
 				p.from.accepted.Add(1)

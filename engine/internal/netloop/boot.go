@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,19 +17,17 @@ import (
 // bootTimeout bounds each wait of the start.
 const bootTimeout = 5 * time.Second
 
-// boot gets hold of gnet's loops. It hands them out only with a connection, so each gets one: our end of the pair
-// pokes the loop. gnet's client enrols on the loop with the fewest connections, which walks over all of them.
-func (e *Engine) boot(n int) error {
-	for i := range n {
+// boot starts the loops, each a client of gnet's of its own. gnet hands out its loops only with a connection, so each
+// gets one: our end of the pair pokes the loop.
+func (e *Engine) boot(cfg Config) error {
+	for i := range cfg.Loops {
 		l := newLoop(e, i)
+		if err := l.startClient(cfg); err != nil {
+			return fmt.Errorf("netloop: loop %d: %w", i, err)
+		}
 		e.loops = append(e.loops, l)
 		if err := l.attach(); err != nil {
 			return fmt.Errorf("netloop: loop %d: %w", i, err)
-		}
-		for _, other := range e.loops[:i] {
-			if other.el == l.el {
-				return fmt.Errorf("netloop: loop %d: gnet gave loop %d again", i, other.index)
-			}
 		}
 		labels := pprof.Labels("loop", strconv.Itoa(i))
 		err := l.onLoop(func() { pprof.SetGoroutineLabels(pprof.WithLabels(background, labels)) })
@@ -37,6 +36,28 @@ func (e *Engine) boot(n int) error {
 		}
 	}
 	return nil
+}
+
+// startClient starts gnet's loop. TCP_NODELAY is on already: Go sets it.
+func (l *Loop) startClient(cfg Config) (err error) {
+	l.client, err = gnet.NewClient(events{l.e},
+		gnet.WithNumEventLoop(1),
+		gnet.WithReadBufferCap(cfg.ReadBuffer),
+		gnet.WithTCPNoDelay(gnet.TCPDelay),
+		gnet.WithLogger(&gnetLogger{log: l.e.log}),
+	)
+	if err != nil {
+		return err
+	}
+	return l.client.Start()
+}
+
+// stopClients ends gnet's loops.
+func (e *Engine) stopClients() (err error) {
+	for _, l := range e.loops {
+		err = errors.Join(err, l.client.Stop())
+	}
+	return err
 }
 
 // attach enrols the socket pair and finds the loop's epoll set with it.
@@ -53,7 +74,7 @@ func (l *Loop) attach() error {
 		return err
 	}
 	got := make(chan struct{}, 16)
-	gc, err := l.e.client.EnrollContext(nc, &probe{l, got})
+	gc, err := l.client.EnrollContext(nc, &probe{l, got})
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 func TestConnIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(Conn{}); got > 96 {
-		t.Errorf("size of a Conn: got %d, want at most 96", got)
+	if got := unsafe.Sizeof(Conn{}); got > 64 {
+		t.Errorf("size of a Conn: got %d, want at most 64", got)
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/panjf2000/gnet/v2"
 )
 
 // Errors a connection can end with, beside io.EOF and what the socket said.
@@ -53,19 +51,19 @@ type Config struct {
 
 // Engine is a set of running loops and the acceptors that feed them.
 type Engine struct {
-	h      Handler
-	log    *slog.Logger
-	client *gnet.Client
-	loops  []*Loop
-	start  time.Time
-	next   atomic.Uint32 // round robin among equally busy loops
-	out    *notifier
+	h     Handler
+	log   *slog.Logger
+	loops []*Loop
+	start time.Time
+	next  atomic.Uint32 // round robin among equally busy loops
+	out   *notifier
 
 	mu        sync.RWMutex // guards stopped and acceptors; Enroll holds it for reading while it counts itself in
 	stopped   bool
 	acceptors map[*Acceptor]struct{}
 	enrolling sync.WaitGroup
-	results   chan enrolment
+	arriving  chan enrolment
+	locals    localAddrs
 
 	ending  sync.WaitGroup // goroutines of the engine itself
 	quit    chan struct{}
@@ -96,33 +94,23 @@ func Start(cfg Config, h Handler) (e *Engine, err error) {
 		log:       cfg.Logger,
 		start:     time.Now(),
 		acceptors: make(map[*Acceptor]struct{}),
-		results:   make(chan enrolment, maxEnrolling),
+		arriving:  make(chan enrolment),
 		quit:      make(chan struct{}),
 		ended:     make(chan struct{}),
-	}
-	e.client, err = gnet.NewClient(events{e},
-		gnet.WithNumEventLoop(cfg.Loops),
-		gnet.WithReadBufferCap(cfg.ReadBuffer),
-		gnet.WithLogger(&gnetLogger{log: e.log}),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("netloop: %w", err)
 	}
 	if e.out, err = newNotifier(e); err != nil {
 		return nil, fmt.Errorf("netloop: notifier: %w", err)
 	}
-	if err := e.client.Start(); err != nil {
-		e.out.close()
-		return nil, fmt.Errorf("netloop: %w", err)
-	}
-	if err := e.boot(cfg.Loops); err != nil {
-		_ = e.client.Stop()
+	if err := e.boot(cfg); err != nil {
+		_ = e.stopClients()
 		e.closeAux()
 		e.out.close()
 		return nil, err
 	}
 	e.run("notifier", e.out.run)
-	e.run("enroller", e.settle)
+	for range maxEnrolling {
+		e.run("enroller", e.settle)
+	}
 	e.run("ticker", func() { e.tick(cfg.Tick) })
 	return e, nil
 }

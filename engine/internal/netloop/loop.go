@@ -2,7 +2,6 @@ package netloop
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -30,12 +29,13 @@ const maxPasses = 4
 type Loop struct {
 	Value any
 
-	e     *Engine
-	el    gnet.EventLoop
-	index int
-	epfd  int // gnet's epoll set
-	peer  int // our end of the socket pair whose other end the loop reads
-	iov   []unix.Iovec
+	e      *Engine
+	client *gnet.Client
+	el     gnet.EventLoop
+	index  int
+	epfd   int // gnet's epoll set
+	peer   int // our end of the socket pair whose other end the loop reads
+	iov    []unix.Iovec
 
 	_       [64]byte
 	pending atomic.Uint32
@@ -55,8 +55,6 @@ type Loop struct {
 	lingering                                           map[*Conn]*linger // given to Finish
 	held                                                map[*Conn][]byte  // read although paused
 	spare                                               []int32
-	locals                                              [8]*netip.AddrPort
-	nextLocal                                           int
 	goneC                                               chan struct{}
 }
 

@@ -22,7 +22,7 @@ func TestPausedConnectionIsNotReadUntilResumed(t *testing.T) {
 			dial, _ := serve(t, e, network, nil)
 			client, other := dial(), dial()
 			c, o := recv(t, "Open", opened), recv(t, "Open", opened)
-			if string(c.remote.String()) != client.LocalAddr().String() && network == "tcp" {
+			if string(c.RemoteAddr().String()) != client.LocalAddr().String() && network == "tcp" {
 				c, o = o, c
 			}
 			q.on(t, l, func() { o.Resume(); c.Resume(); c.Pause() })

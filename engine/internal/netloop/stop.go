@@ -39,7 +39,7 @@ func (e *Engine) end() {
 	for _, l := range e.loops {
 		<-l.goneC
 	}
-	if err := e.client.Stop(); err != nil {
+	if err := e.stopClients(); err != nil {
 		e.log.Error("event loop failed", "err", err)
 	}
 	e.closeAux()
