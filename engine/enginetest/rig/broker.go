@@ -54,8 +54,15 @@ func Start(t testing.TB, cfg engine.Config, parts engine.Parts) *Broker {
 	return b
 }
 
-// Forward puts the broker's clock forward.
-func (b *Broker) Forward(d time.Duration) { b.ahead.Add(int64(d)) }
+// Forward waits until the last connection has gone and puts the broker's clock forward: what is to happen so long after
+// it happens now.
+func (b *Broker) Forward(d time.Duration) {
+	b.t.Helper()
+	if !Eventually(func() bool { return b.Inventory().Connections == 0 }) {
+		b.t.Errorf("connections of clients that are gone: %+v", b.Inventory())
+	}
+	b.ahead.Add(int64(d))
+}
 
 // Stop stops the broker, if it was not before, and waits for its goroutines.
 func (b *Broker) Stop() {
@@ -116,7 +123,8 @@ func Eventually(cond func() bool) bool {
 	return true
 }
 
-// Long is how long a soak goes on: PENSTOCK_SOAK, or what it takes in an ordinary run.
+// Long is how long a part of a soak goes on: as long as in an ordinary run, of which all parts together take about ten
+// seconds, or longer in the proportion in which PENSTOCK_SOAK is.
 func Long(t testing.TB, ordinary time.Duration) time.Duration {
 	t.Helper()
 	text := os.Getenv("PENSTOCK_SOAK")
@@ -127,7 +135,7 @@ func Long(t testing.TB, ordinary time.Duration) time.Duration {
 	if err != nil {
 		t.Fatalf("PENSTOCK_SOAK: %v", err)
 	}
-	return d
+	return time.Duration(float64(ordinary) * d.Seconds() / 10)
 }
 
 func stacks() string {

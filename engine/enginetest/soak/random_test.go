@@ -55,7 +55,7 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 			c.set(&cfg, &parts)
 			s := &storm{t: t, b: rig.Start(t, cfg, parts), seed: rand.Uint64()}
 			defer steer(t, parts.Store)()
-			s.rage(rig.Long(t, time.Second))
+			s.rage(rig.Long(t, 800*time.Millisecond))
 			s.calm(cfg)
 		})
 	}
@@ -126,9 +126,6 @@ func (s *storm) calm(cfg engine.Config) {
 	s.t.Helper()
 	for _, c := range s.zombies {
 		_ = c.Close()
-	}
-	if !rig.Eventually(func() bool { return s.b.Inventory().Connections == 0 }) {
-		s.t.Errorf("connections of clients that are gone: %+v", s.b.Inventory())
 	}
 	s.b.Forward(3 * time.Hour) // all wills are out, all sessions over
 	want := engine.Inventory{}
