@@ -186,11 +186,12 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 		e.exchange = nil
 		if e.again {
 			e.again = false
+			id := auth.Identity{ClientID: c.sess.ClientID, Listener: c.lst.name, Remote: c.nc.RemoteAddr().Addr()}
 			if c.sess.ident != nil {
-				id := *c.sess.ident // shared and never changed
-				id.Principal, id.Superuser = d.Principal, d.Superuser
-				c.sess.ident = &id
+				id = *c.sess.ident // shared and never changed
 			}
+			id.Principal, id.Superuser = d.Principal, d.Superuser
+			c.sess.ident = &id
 			l.sendAuth(c, mqtt.Success, d.Data)
 			return
 		}

@@ -108,7 +108,10 @@ func (c *conn) remote() netip.AddrPort { return c.nc.RemoteAddr() }
 func (c *conn) info() ClientInfo {
 	i := ClientInfo{Listener: c.lst.name, Loop: int(c.l.id), Remote: c.remote(), Version: c.version}
 	if c.sess != nil {
-		i.ClientID, i.Principal = c.sess.ClientID, c.sess.Principal
+		i.ClientID = c.sess.ClientID
+		if id := c.sess.ident; id != nil {
+			i.Principal = id.Principal
+		}
 	}
 	return i
 }

@@ -41,7 +41,7 @@ func (s *sess) mount() string {
 	return s.lst.mount
 }
 
-// begin makes a session for a connection. had: one of the same client was thrown away for it.
+// begin makes a session for a connection. had: a stored one of the same client was thrown away for it.
 func (l *loop) begin(c *conn, slot uint32, had bool) {
 	o := c.opening
 	s := &sess{}
@@ -52,8 +52,8 @@ func (l *loop) begin(c *conn, slot uint32, had bool) {
 	l.connectTo(c, s, false, had)
 }
 
-// connectTo joins a session and a connection and answers the CONNECT. need holds the CONNACK until the store has
-// committed. [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
+// connectTo joins a session and a connection and answers the CONNECT, when had is set not before the store has committed
+// the end of the session before. [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
 func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	o := c.opening
 	c.sess, s.conn = s, c
@@ -82,14 +82,14 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	l.count.online.add(1)
 
 	l.b.slots.SetFlags(s.Slot, fanout.SlotOnline, fanout.SlotBusy)
-	stored := l.storeSession(s)
-	l.accept(c, present, had && stored)
+	l.storeSession(s)
+	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
+		h.Connected(c.info())
+	}
+	l.accept(c, present, had)
 	l.giveOpening(c)
 	if c.state != connected {
 		return
-	}
-	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
-		h.Connected(c.info())
 	}
 	l.resend(c, s)
 	l.pump(s)
@@ -105,15 +105,13 @@ func (l *loop) setKeepAlive(c *conn) {
 
 // offline takes a connection from its session: the will, then how long the session is kept.
 func (l *loop) offline(s *sess, c *conn) {
+	if h := l.b.parts.Hooks; h != nil && h.Disconnected != nil {
+		h.Disconnected(c.info(), c.reason)
+	}
 	s.conn, c.sess = nil, nil
 	l.count.online.sub(1)
 	l.count.disconnects.add(1)
 	l.b.slots.SetFlags(s.Slot, 0, fanout.SlotOnline|fanout.SlotBusy)
-	if h := l.b.parts.Hooks; h != nil && h.Disconnected != nil {
-		i := c.info()
-		i.ClientID = s.ClientID
-		h.Disconnected(i, c.reason)
-	}
 	l.reshare(s, false)
 	switch {
 	case s.Will == nil:

@@ -29,14 +29,20 @@ type Parts struct {
 	Clock func() time.Duration
 }
 
-// Hooks observe what clients do. Each func may be nil; each runs on the client's event loop and must not block.
-// Slices are valid until the hook returns.
+// Hooks observe what clients do. Each func may be nil; each runs on the client's event loop and must not block, nor
+// call the broker's methods that wait for a loop. Slices are valid until the hook returns. Topics and filters are as the
+// broker knows them, with the mountpoint of the client's listener.
 type Hooks struct {
-	Connected    func(c ClientInfo)
+	Connected func(c ClientInfo)
+	// Disconnected follows each Connected. The reason is the client's, the broker's, or UnspecifiedError when the
+	// connection just ended.
 	Disconnected func(c ClientInfo, reason mqtt.Reason)
-	Subscribed   func(c ClientInfo, filter []byte, granted mqtt.Reason)
+	// Subscribed is called for each filter of a SUBSCRIBE with the code that answers it.
+	Subscribed func(c ClientInfo, filter []byte, granted mqtt.Reason)
+	// Unsubscribed is called for each subscription that an UNSUBSCRIBE ended.
 	Unsubscribed func(c ClientInfo, filter []byte)
-	Published    func(c ClientInfo, topic, payload []byte, qos uint8, retain bool)
+	// Published is called for each message of a client that the broker takes over: once, and not for what is refused.
+	Published func(c ClientInfo, topic, payload []byte, qos uint8, retain bool)
 }
 
 // ClientInfo names a client to hooks.

@@ -14,7 +14,8 @@ import (
 var sysPrefix = []byte("$SYS/")
 
 // publish is a client's PUBLISH. Its steps stand here in their one order:
-// alias, limits, topic, mountpoint, hooks, authorize, store and route.
+// alias, limits, topic, mountpoint, (what rewrites), authorize, store and route. Hooks that only observe are told of what
+// was taken over.
 func (l *loop) publish(c *conn, flags byte, body []byte) {
 	p := &l.in.publish
 	if err := p.Decode(c.peer(), flags, body); err != nil {
@@ -34,9 +35,6 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 	}
 	reason := c.checkTopic(p)
 	l.mountTopic(c, p)
-	if h := l.b.parts.Hooks; h != nil && h.Published != nil && reason == mqtt.Success {
-		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
-	}
 	if reason == mqtt.Success && !l.mayPublish(c.sess.ident, p.Topic[len(c.sess.mount()):], p.QoS, p.Retain) {
 		reason = mqtt.NotAuthorized
 	}
@@ -139,6 +137,9 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 	}
 	if l.underPressure(c, p, plan) {
 		return
+	}
+	if h := l.b.parts.Hooks; h != nil && h.Published != nil {
+		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
 	}
 	code := mqtt.Success
 	if plan.Empty() {

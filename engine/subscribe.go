@@ -42,7 +42,11 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 		code, fresh := l.subscribeOne(c, f, id)
 		ack.Codes = append(ack.Codes, spoken(c.version, code, f))
 		if h := l.b.parts.Hooks; h != nil && h.Subscribed != nil {
-			h.Subscribed(c.info(), f.Filter, code)
+			filter := f.Filter
+			if !code.Failed() {
+				filter = c.sess.fullFilter(filter)
+			}
+			h.Subscribed(c.info(), filter, code)
 		}
 		if code > mqtt.GrantedQoS2 {
 			continue
@@ -207,7 +211,7 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 			continue
 		}
 		if h := l.b.parts.Hooks; h != nil && h.Unsubscribed != nil {
-			h.Unsubscribed(c.info(), f)
+			h.Unsubscribed(c.info(), c.sess.fullFilter(f))
 		}
 		if l.storeUnsubscription(c.sess, f) {
 			need = true

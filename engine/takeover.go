@@ -99,8 +99,8 @@ func (l *loop) claim(c *conn) {
 // takeOver continues or replaces a session that this loop has.
 func (l *loop) takeOver(c *conn, slot uint32) {
 	s := l.session(slot)
-	had := s != nil
-	if had {
+	had := s != nil && s.ID != 0
+	if s != nil {
 		s = l.evict(s, c.opening.cleanStart)
 	}
 	if s == nil {
