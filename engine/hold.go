@@ -35,6 +35,7 @@ type flight struct {
 	conns []*conn
 	late  []lateDelivery
 	batch *store.Batch
+	done  bool // committed, before this loop has heard of those before it
 }
 
 // lateDelivery is a routed QoS 2 message. It holds one reference.
@@ -109,6 +110,10 @@ func (l *loop) commit() {
 	}
 	h.flying = append(h.flying, f)
 	if h.store.Append(f.batch, func(err error) { l.post(func(l *loop) { l.landed(f.seq, err) }) }) {
+		if len(h.flying) > 1 {
+			h.flying[len(h.flying)-1].done = true
+			return
+		}
 		l.landed(f.seq, nil)
 	}
 }
@@ -151,6 +156,9 @@ func (l *loop) landed(seq uint64, err error) {
 		l.log.Error("store", "err", err)
 	}
 	l.handOver()
+	if len(h.flying) > 0 && h.flying[0].done {
+		l.landed(h.flying[0].seq, nil)
+	}
 }
 
 // holdBack keeps a routed QoS 2 message until what was stored for it is committed, or, when it needs no store itself,
