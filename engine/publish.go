@@ -73,7 +73,9 @@ func (c *conn) checkTopic(p *mqtt.Publish) mqtt.Reason {
 const maxTopic = 65535
 
 // tooDeep counts levels only where there are bytes enough for so many.
-func tooDeep(topic []byte, levels int) bool { return len(topic) >= levels && trie.Levels(topic) > levels }
+func tooDeep(topic []byte, levels int) bool {
+	return len(topic) >= levels && trie.Levels(topic) > levels
+}
 
 // mountTopic puts the listener's prefix before the topic.
 func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
