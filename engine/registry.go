@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"hash/maphash"
 	"sync"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/penstock-mqtt/penstock/fanout"
 )
 
@@ -15,11 +15,14 @@ const directoryShards = 64
 // and has a number: a loop may be home, lose the session and claim it again before the first claim has reached it.
 type directory struct {
 	slots  *fanout.Slots
-	shards [directoryShards]struct {
-		mu sync.Mutex
-		m  map[string]entry
-		_  [40]byte
-	}
+	seed   maphash.Seed
+	shards [directoryShards]directoryShard
+}
+
+type directoryShard struct {
+	mu sync.Mutex
+	m  names
+	_  [48]byte
 }
 
 type entry struct {
@@ -38,40 +41,41 @@ type claimed struct {
 }
 
 func newDirectory(slots *fanout.Slots) *directory {
-	d := &directory{slots: slots}
-	for i := range d.shards {
-		d.shards[i].m = map[string]entry{}
-	}
-	return d
+	return &directory{slots: slots, seed: maphash.MakeSeed()}
+}
+
+func (d *directory) shard(id string) (s *directoryShard, hash uint64) {
+	hash = maphash.String(d.seed, id)
+	return &d.shards[hash%directoryShards], hash
 }
 
 // claim makes loop the home of the client identifier.
 func (d *directory) claim(id string, loop uint32) claimed {
-	s := &d.shards[xxhash.Sum64String(id)%directoryShards]
+	s, hash := d.shard(id)
 	s.mu.Lock()
-	if e, ok := s.m[id]; ok {
+	if e := s.m.find(hash, id); e != nil {
 		defer s.mu.Unlock()
-		return e.claim(s.m, id, loop)
+		return e.claim(loop)
 	}
 	s.mu.Unlock()
 	n, _ := d.slots.Take(loop) // not under the shard's lock: no lock is held while taking another
 	s.mu.Lock()
-	if e, ok := s.m[id]; ok {
-		a := e.claim(s.m, id, loop)
+	if e := s.m.find(hash, id); e != nil {
+		a := e.claim(loop)
 		s.mu.Unlock()
 		d.slots.Free(n)
 		return a
 	}
-	s.m[id] = entry{slot: n, home: loop}
+	s.m.add(d.seed, hash, id, entry{slot: n, home: loop})
 	s.mu.Unlock()
 	return claimed{slot: n, fresh: true, home: loop}
 }
 
-func (e entry) claim(m map[string]entry, id string, loop uint32) claimed {
+func (e *entry) claim(loop uint32) claimed {
 	a := claimed{slot: e.slot, home: e.home, before: e.tenure, tenure: e.tenure}
 	if e.home != loop {
 		a.tenure++
-		m[id] = entry{slot: e.slot, home: loop, tenure: a.tenure}
+		e.home, e.tenure = loop, a.tenure
 	}
 	return a
 }
@@ -79,24 +83,25 @@ func (e entry) claim(m map[string]entry, id string, loop uint32) claimed {
 // release takes an ended session out, unless another loop has claimed it meanwhile: then its request is on its way
 // and the slot stays with the present home until it comes.
 func (d *directory) release(id string, loop uint32) bool {
-	s := &d.shards[xxhash.Sum64String(id)%directoryShards]
+	s, hash := d.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.m[id]
-	if !ok || e.home != loop {
+	if e := s.m.find(hash, id); e == nil || e.home != loop {
 		return false
 	}
-	delete(s.m, id)
+	s.m.remove(hash, id)
 	return true
 }
 
 // lookup finds the home of a client identifier.
 func (d *directory) lookup(id string) (slot, home uint32, ok bool) {
-	s := &d.shards[xxhash.Sum64String(id)%directoryShards]
+	s, hash := d.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.m[id]
-	return e.slot, e.home, ok
+	if e := s.m.find(hash, id); e != nil {
+		return e.slot, e.home, true
+	}
+	return 0, 0, false
 }
 
 // len is the number of client identifiers known.
@@ -105,7 +110,7 @@ func (d *directory) len() int {
 	for i := range d.shards {
 		s := &d.shards[i]
 		s.mu.Lock()
-		n += len(s.m)
+		n += s.m.n
 		s.mu.Unlock()
 	}
 	return n
