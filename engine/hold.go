@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -44,6 +42,8 @@ type lateDelivery struct {
 	plan *fanout.Plan
 	seqs [][]uint64
 	to   []pick
+
+	replay *replay // counts it among what it has under way
 }
 
 // stores tells whether anything is stored at all.
@@ -134,6 +134,9 @@ func (l *loop) landed(seq uint64, err error) {
 	f.batch.Reset()
 	h.free = append(h.free, f.batch)
 	for _, d := range f.late {
+		if d.replay != nil {
+			d.replay.late--
+		}
 		if err == nil {
 			l.deliverLate(d)
 		}
@@ -163,10 +166,9 @@ func (l *loop) landed(seq uint64, err error) {
 
 // holdBack keeps a routed QoS 2 message until what was stored for it is committed, or, when it needs no store itself,
 // until what is held before it is.
-func (l *loop) holdBack(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, picks []pick) {
+func (l *loop) holdBack(d lateDelivery) {
 	h := &l.hold
-	d := lateDelivery{msg: m, plan: plan, seqs: slices.Clone(seqs), to: picks}
-	m.Hold(1)
+	d.msg.Hold(1)
 	switch {
 	case h.batch.Len() > 0:
 		h.late = append(h.late, d)
@@ -175,7 +177,7 @@ func (l *loop) holdBack(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, p
 		f.late = append(f.late, d)
 	default:
 		l.deliverLate(d)
-		l.pool.Release(m, 1)
+		l.pool.Release(d.msg, 1)
 	}
 }
 

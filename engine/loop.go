@@ -62,6 +62,7 @@ type loop struct {
 	slowed    []*conn
 
 	sweepCursor uint64
+	swept       [][]byte // topics whose retained message was swept in the last tick
 	nextSweep   uint32
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -223,7 +224,7 @@ func (l *loop) route(m *fanout.Message, plan *fanout.Plan, from origin) (stored 
 	if m.QoS == 2 && (stored || from.need || from.late) && l.stores() {
 		// Delivered after the commit: a crash and a resend must not deliver it twice. When nothing is in the
 		// present batch it waits for what is held before it.
-		l.holdBack(m, plan, seqs, picks)
+		l.holdBack(lateDelivery{msg: m, plan: plan, seqs: slices.Clone(seqs), to: picks})
 		return stored
 	}
 	l.send2(m, plan, seqs, picks)

@@ -158,14 +158,15 @@ func (l *loop) storedMessage(m *fanout.Message) store.Message {
 }
 
 // storeReplayed records a retained message that goes to a session as a delivery like others.
-func (l *loop) storeReplayed(s *sess, d *session.Delivery) {
+func (l *loop) storeReplayed(s *sess, d *session.Delivery) bool {
 	if !l.stores() || s.ID == 0 {
-		return
+		return false
 	}
 	r := l.storedMessage(d.Msg)
 	r.ID = l.newID()
 	l.hold.batch.Message(&r)
 	l.hold.batch.Enqueue(r.ID, []store.Delivery{{Session: s.ID, Seq: d.Seq, QoS: d.QoS, Retain: true, SubIDs: oneID(d.ID)}})
+	return true
 }
 
 // storeAck records that a delivery is over. Nothing waits for it: to deliver again after a crash is allowed.

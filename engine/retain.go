@@ -57,6 +57,7 @@ func (l *loop) retainedMessage(topic, v []byte) (m *fanout.Message, expired bool
 
 // replay is what a connection is still owed of retained messages.
 type replay struct {
+	late int // QoS 2 messages that wait for their commit
 	refs []trie.RetainedRef
 	subs []replayed // the subscription of each run of refs
 }
@@ -123,7 +124,7 @@ func (l *loop) replayMore(c *conn) {
 
 // replayRoom keeps the replay from filling the session's queue or running past a slow reader.
 func (c *conn) replayRoom() bool {
-	return c.state == connected && c.outBytes <= replayBytes && c.sess.Queue.Len() < replayQueue
+	return c.state == connected && c.outBytes <= replayBytes && c.sess.Queue.Len()+c.replay().late < replayQueue
 }
 
 const (
@@ -145,27 +146,64 @@ func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
 	}
 	s := c.sess
 	d := session.Delivery{Msg: m, Size: uint32(m.Size()), QoS: min(m.QoS, r.qos), Retain: true, ID: r.id} // [MQTT-3.3.1-8]
+	stored := false
 	if d.QoS > 0 {
 		d.Seq = l.b.slots.NextSeq(s.Slot)
-		l.storeReplayed(s, &d)
+		stored = l.storeReplayed(s, &d)
 	}
-	l.deliver(s, d)
-	l.forms.Done(&l.pool)
+	if stored && d.QoS == 2 {
+		l.replayLate(c, &d)
+	} else {
+		l.deliver(s, d)
+		l.forms.Done(&l.pool)
+	}
 	l.pool.Release(m, 1)
+}
+
+// replayLate delivers a retained message after the commit: it is forgotten by a crash before, and its packet identifier
+// must not be known to the client then.
+func (l *loop) replayLate(c *conn, d *session.Delivery) {
+	s, p := c.sess, c.replay()
+	late := lateDelivery{msg: d.Msg, plan: &fanout.Plan{ByLoop: make([][]fanout.Target, len(l.b.loops))}, seqs: make([][]uint64, len(l.b.loops)), replay: p}
+	late.plan.ByLoop[l.id] = []fanout.Target{{Slot: s.Slot, Gen: s.Gen, QoS: d.QoS, Flags: fanout.RetainAsPublished, ID: d.ID}}
+	late.seqs[l.id] = []uint64{d.Seq}
+	p.late++
+	l.holdBack(late)
 }
 
 // sweep drops retained messages whose expiry has run out, a few a tick, without anybody asking for them.
 func (l *loop) sweep() {
+	l.checkSwept()
 	if l.id != 0 || l.tick < l.nextSweep {
 		return
 	}
-	l.sweepCursor = l.b.retained.Scan(l.sweepCursor, sweepBatch, func(_, v []byte) bool {
+	l.sweepCursor = l.b.retained.Scan(l.sweepCursor, sweepBatch, func(topic, v []byte) bool {
 		expires := time.Duration(binary.BigEndian.Uint64(v[1:]))
-		return expires != 0 && l.now >= expires
+		over := expires != 0 && l.now >= expires
+		if over && l.storeRetainedGone(topic) {
+			l.swept = append(l.swept, clone(topic))
+		}
+		return over
 	})
 	if l.sweepCursor == 0 {
 		l.nextSweep = l.tick + ticks(sweepPause)
 	}
+}
+
+// checkSwept looks at what was swept in the tick before. Another loop may have put a new message there at the same time,
+// and its record may stand before the one that says that there is none: it is stored once more.
+func (l *loop) checkSwept() {
+	for _, topic := range l.swept {
+		v, ok := l.b.retained.Get(topic, l.value[:0])
+		if !ok {
+			continue
+		}
+		if m, expired := l.retainedMessage(topic, v); !expired {
+			l.storeRetained(m)
+			l.pool.Release(m, 1)
+		}
+	}
+	l.swept = nil
 }
 
 const (

@@ -57,7 +57,10 @@ func (l *loop) redirect(m *fanout.Message, g *fanout.Group, except uint32, onlin
 	k := pick{group: g, target: t}
 	if min(m.QoS, t.QoS) > 0 {
 		k.seq = l.b.slots.NextSeq(t.Slot)
-		l.storeMessage(m, nil, nil, []pick{k})
+		if l.storeMessage(m, nil, nil, []pick{k}) && m.QoS == 2 { // a crash must not leave it with two members
+			l.holdBack(lateDelivery{msg: m, plan: &fanout.Plan{}, to: []pick{k}})
+			return true
+		}
 	}
 	l.toOne(m, k)
 	return true
