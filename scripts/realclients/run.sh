@@ -9,11 +9,12 @@ cd "$(dirname "$0")" || exit 1
 
 cache=$(cd ../.. && pwd)/.cache
 log=$cache/logs/realclients.log
-mkdir -p "$cache/bin" "$cache/logs"
+mkdir -p "$cache/realclients" "$cache/logs"
 ./install.sh || exit 1
 
-export PENSTOCK=$cache/bin/penstock
-CGO_ENABLED=0 go -C ../.. build -trimpath -o "$PENSTOCK" ./cmd/penstock || exit 1
+# Built with no flags, as the README's commands and go test build: what they compiled is in the cache.
+export PENSTOCK=$cache/realclients/penstock
+go build -C ../.. -o "$PENSTOCK" ./cmd/penstock || exit 1
 export NODE_PATH=$cache/node/node_modules
 
 pattern=${1:-}
