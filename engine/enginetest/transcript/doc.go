@@ -33,7 +33,8 @@
 //
 //	broker [loops=2] [store=none|memory|delayed] [auth=async|exchange] [pool=16] KEY=VALUE...   a new one, without the past
 //	restart          stop it and start another on what its store has          crash     the same without a stop
-//	store step [N|all]|run|fail|waiting        steer a delayed store
+//	store step [N|all]|run|fail|waiting       steer a delayed store
+//	store hold|load  let Loads wait, let them go
 //	advance DURATION let time pass       stats     counters           publish TOPIC PAYLOAD qos= retain   by the embedder
 //	kick ID CODE     Disconnect          decide ID allow|deny [CODE]  answer a client that auth=async asks about
 //	forbid PREFIX    the authorizer denies topics that begin so        permit PREFIX

@@ -28,6 +28,7 @@ type rig struct {
 	parts engine.Parts
 	b     *engine.Broker
 	mem   *store.Memory
+	gate  *gate
 	desk  *desk
 	acl   *acl
 	now   atomic.Int64 // the broker's clock
@@ -92,7 +93,8 @@ func (r *rig) start() {
 	r.online = map[netip.AddrPort]int{}
 	r.parts.Store = nil
 	if r.mem != nil {
-		r.parts.Store = r.mem
+		r.gate = &gate{Memory: r.mem}
+		r.parts.Store = r.gate
 	}
 	b, err := engine.New(r.cfg, r.parts)
 	if err == nil {
@@ -269,6 +271,7 @@ func (r *rig) restart() {
 // crash takes the store away as it is, which is all that a killed process leaves.
 func (r *rig) crash() {
 	if r.mem != nil {
+		r.gate.kill()
 		r.mem = r.mem.Reopen()
 	}
 	r.s.leave()
@@ -294,6 +297,10 @@ func (r *rig) steer(a args) {
 		r.mem.Run()
 	case "fail":
 		r.mem.Fail(errors.New("no more room"))
+	case "hold":
+		r.gate.hold()
+	case "load":
+		r.s.say("loads: %d", r.gate.load())
 	case "waiting":
 		r.s.say("waiting: %d", r.mem.Waiting())
 	default:
