@@ -186,6 +186,7 @@ func (b *Broker) newLoop(nl *netloop.Loop) *loop {
 		router:  fanout.NewRouter(b.index, b.groups, b.slots, n),
 		out:     make([][]fanout.Item, n),
 		pending: map[uint32]*pending{},
+		sinks:   map[uint32]func(*fanout.Message){},
 		wheel:   wheel.New(0),
 		scratch: make([]byte, 0, scratchSize),
 	}

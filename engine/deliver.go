@@ -87,8 +87,8 @@ func (l *loop) deliverWaiting(items []waiting) {
 // deliver gives a message to a session: out at once when the window and the socket allow it, else into the queue.
 // d.Msg is the caller's reference; what stays here takes its own.
 func (l *loop) deliver(s *sess, d session.Delivery) {
-	if s.sink != nil {
-		s.sink(d.Msg)
+	if s.Sink {
+		l.sinks[s.Slot](d.Msg)
 		return
 	}
 	c := s.conn

@@ -75,12 +75,15 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 	}
 	sub := &Subscription{b: b, l: b.pick(), filter: f}
 	err := b.run(ctx, sub.l, func(l *loop) error {
-		s := &sess{sink: func(m *fanout.Message) {
-			handler(Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.QoS, Retain: m.Retain})
-		}}
+		s := &sess{}
+		s.Sink = true
 		s.Slot, s.Gen = b.slots.Take(l.id)
 		b.slots.SetFlags(s.Slot, fanout.SlotOnline, 0)
 		l.setSession(s.Slot, s)
+		sink := func(m *fanout.Message) {
+			handler(Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.QoS, Retain: m.Retain})
+		}
+		l.sinks[s.Slot] = sink
 		sub.s = s
 		l.addSubscription(s, f, fanout.Target{Slot: s.Slot, Gen: s.Gen, QoS: 2, Flags: fanout.RetainAsPublished}, false)
 		for _, ref := range b.retained.Collect(f, nil) {
@@ -89,7 +92,7 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 				continue
 			}
 			if m, expired := l.retainedMessage(topic, value); !expired {
-				s.sink(m)
+				sink(m)
 				l.pool.Release(m, 1)
 			}
 		}
@@ -113,6 +116,7 @@ func (s *Subscription) end(l *loop) error {
 	}
 	l.unsubscribeAll(s.s)
 	l.setSession(s.s.Slot, nil)
+	delete(l.sinks, s.s.Slot)
 	s.b.slots.Free(s.s.Slot)
 	s.s = nil
 	return nil

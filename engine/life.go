@@ -10,17 +10,14 @@ import (
 	"github.com/penstock-mqtt/penstock/trie"
 )
 
-// sess is a session with what its owning loop adds: the connection, if any, and the timers.
+// sess is a session with what its owning loop adds: the connection, if any, and the timers. It is 144 bytes.
 type sess struct {
 	session.Session
 	conn     *conn
-	ident    *auth.Identity          // of the last connection
-	sink     func(m *fanout.Message) // an embedder's subscription instead of a connection
-	lst      *listener               // of the last connection; nil: none since the broker began
+	ident    *auth.Identity // of the last connection
+	lst      *listener      // of the last connection; nil: none since the broker began
+	created  uint32         // wall time of the session's beginning, seconds since 1970; when stored
 	timer    wheel.ID
-	created  int64  // wall time of the session's beginning, seconds since 1970; when stored
-	loading  bool   // queued messages are being read from the store
-	grouped  bool   // a shared subscription sent it something
 	willAt   uint32 // tick at which the will is due; 0: none
 	expireAt uint32 // tick at which the session ends; 0: none
 }

@@ -34,6 +34,7 @@ type loop struct {
 	freeConns []uint32
 	table     [][]*sess // sessions owned, by slot in chunks
 	pending   map[uint32]*pending
+	sinks     map[uint32]func(m *fanout.Message) // embedders' subscriptions, by slot
 	wheel     *wheel.Wheel
 	fence     fence
 	hold      holder

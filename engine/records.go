@@ -28,12 +28,12 @@ func (l *loop) storeSession(s *sess) bool {
 	}
 	if s.ID == 0 {
 		s.ID = l.newID()
-		s.created = time.Now().Unix()
+		s.created = uint32(time.Now().Unix())
 		l.b.slots.SetName(s.Slot, s.ID)
 	}
 	r := store.Session{
 		ID: s.ID, ClientID: []byte(s.ClientID), Principal: []byte(s.Principal), Version: s.Version,
-		Online: s.conn != nil, Expiry: s.Expiry, Created: s.created, Rest: l.lifetime(s.expireAt),
+		Online: s.conn != nil, Expiry: s.Expiry, Created: int64(s.created), Rest: l.lifetime(s.expireAt),
 	}
 	r.Username = []byte(s.username())
 	if w := s.Will; w != nil {

@@ -135,7 +135,7 @@ func (r *recovery) session(rec *store.Session) error {
 		return fmt.Errorf("two sessions of client %q", id)
 	}
 	slot := a.slot
-	s := &sess{created: rec.Created}
+	s := &sess{created: uint32(rec.Created)}
 	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
 	s.Version, s.Expiry = rec.Version, rec.Expiry
 	if name := string(rec.Username); name != "" || s.Principal != "" || b.parts.Authorizer != nil {
@@ -226,10 +226,10 @@ const loadBatch = 64
 
 // loadAhead reads the next queued messages that are in the store only, so that the delivery never waits for it.
 func (l *loop) loadAhead(s *sess) {
-	if s.loading {
+	if s.Loading {
 		return
 	}
-	s.loading = true
+	s.Loading = true
 	var refs []store.Ref
 	var seqs []uint64
 	s.Queue.Each(func(d *session.Delivery) {
@@ -249,7 +249,7 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 	if s == nil || s.Gen != gen {
 		return
 	}
-	s.loading = false
+	s.Loading = false
 	if err != nil {
 		l.log.Error("load queued messages", "client", s.ClientID, "err", err)
 		return

@@ -35,7 +35,7 @@ func (l *loop) deliverShared(m *fanout.Message, k pick) {
 			l.dropped(DropNoMember)
 		}
 	default:
-		s.grouped = true
+		s.Grouped = true
 		d := session.Delivery{
 			Msg: m, Size: uint32(m.Size()), Seq: k.seq, Group: k.group, ID: k.target.ID,
 			QoS:    min(m.QoS, k.target.QoS), // [MQTT-4.8.2-3]
@@ -70,7 +70,7 @@ func (l *loop) redirect(m *fanout.Message, g *fanout.Group, except uint32, onlin
 // of the connection to members that are online, at the end of the session to any. A QoS 2 message that was sent once
 // stays: it goes to nobody else. [MQTT-4.8.2-4] [MQTT-4.8.2-5]
 func (l *loop) reshare(s *sess, ending bool) {
-	if !s.grouped {
+	if !s.Grouped {
 		return
 	}
 	away := func(d *session.Delivery) bool { return l.redirect(d.Msg, d.Group, s.Slot, !ending) }

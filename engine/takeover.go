@@ -217,7 +217,7 @@ func (l *loop) attach(slot uint32, s *sess) {
 	t, items := p.tenures[0], p.items
 	p.items = nil
 	if s != nil {
-		s.loading = false
+		s.Loading = false
 		l.setSession(slot, s)
 		l.count.sessions.add(1)
 	}

@@ -57,6 +57,9 @@ type Session struct {
 	Gen       uint16
 	Version   mqtt.Version
 	Expiry    uint32 // Session Expiry Interval in seconds
+	Loading   bool   // queued messages are being read from the store
+	Grouped   bool   // a shared subscription sent it something
+	Sink      bool   // an embedder's function gets its messages instead of a connection
 
 	// An idle session costs its name and a subscription: what it does not use it does not have.
 	Subs  Subs
