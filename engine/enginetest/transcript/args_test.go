@@ -62,15 +62,6 @@ func (a args) text(key, otherwise string) string {
 	return otherwise
 }
 
-func (a args) all(key string) (values []string) {
-	for _, p := range a.pairs {
-		if p[0] == key {
-			values = append(values, p[1])
-		}
-	}
-	return values
-}
-
 func (a args) number(key string, otherwise int) int {
 	v, ok := a.get(key)
 	if !ok {
