@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -15,15 +17,17 @@ import (
 const retainedHeader = 1 + 8
 
 // retain stores or deletes the topic's retained message. It tells whether something was stored.
+// $SYS is made anew after each start: it is not stored, and not refused for want of room.
 // [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
 func (l *loop) retain(m *fanout.Message) (stored bool) {
+	own := bytes.HasPrefix(m.Topic(), sysPrefix)
 	if len(m.Payload()) == 0 {
-		if l.b.retained.Delete(m.Topic()) {
+		if l.b.retained.Delete(m.Topic()) && !own {
 			return l.storeRetainedGone(m.Topic())
 		}
 		return false
 	}
-	if limit := l.live.Retain.MaxMessages; limit > 0 && l.b.retained.Len() >= limit {
+	if limit := l.live.Retain.MaxMessages; limit > 0 && !own && l.b.retained.Len() >= limit {
 		if _, had := l.b.retained.Get(m.Topic(), nil); !had {
 			l.dropped(DropRetainFull)
 			return false
@@ -32,7 +36,7 @@ func (l *loop) retain(m *fanout.Message) (stored bool) {
 	v := retainedValue(l.value[:0], m.QoS, m.Expires, m.Props(), m.Payload())
 	l.b.retained.Set(m.Topic(), v)
 	l.value = v[:0]
-	return l.storeRetained(m)
+	return !own && l.storeRetained(m)
 }
 
 func retainedValue(v []byte, qos uint8, expires time.Duration, props, payload []byte) []byte {
@@ -55,11 +59,13 @@ func (l *loop) retainedMessage(topic, v []byte) (m *fanout.Message, expired bool
 	return m, false
 }
 
-// replay is what a connection is still owed of retained messages.
+// replay is what a connection is still owed of retained messages. Only for the first subscription it is known which they
+// are: a client that subscribes to everything again and again costs a filter each time.
 type replay struct {
-	late int // QoS 2 messages that wait for their commit
 	refs []trie.RetainedRef
-	subs []replayed // the subscription of each run of refs
+	now  replayed // whose refs they are
+	next []replayed
+	late int // QoS 2 messages that wait for their commit
 }
 
 // replayed is a subscription whose retained messages are sent.
@@ -67,7 +73,6 @@ type replayed struct {
 	filter []byte
 	qos    uint8
 	id     uint32
-	n      int // refs left of it
 }
 
 // wantsRetained tells whether a subscription asks for the retained messages, and keeps what is needed to send them.
@@ -87,18 +92,29 @@ func (l *loop) replayRetained(c *conn, r replayed) {
 	if c.state != connected {
 		return
 	}
-	l.refs = l.b.retained.Collect(r.filter, l.refs[:0])
-	if r.n = len(l.refs); r.n == 0 {
+	r.filter = bytes.Clone(r.filter) // of the packet
+	if p := c.replay(); p != nil {
+		p.next = append(p.next, r)
 		return
 	}
-	x := c.extras()
-	if x.replay == nil {
-		x.replay = &replay{}
+	l.refs = l.b.retained.Collect(r.filter, l.refs[:0])
+	if len(l.refs) == 0 {
+		return
 	}
-	r.filter = nil
-	x.replay.refs = append(x.replay.refs, l.refs...)
-	x.replay.subs = append(x.replay.subs, r)
+	c.extras().replay = &replay{refs: slices.Clone(l.refs), now: r}
 	l.replayMore(c)
+}
+
+// endReplay forgets what is still owed for a filter that is no longer subscribed to. [MQTT-3.10.4-2]
+func (c *conn) endReplay(filter []byte) {
+	p := c.replay()
+	if p == nil {
+		return
+	}
+	if bytes.Equal(p.now.filter, filter) {
+		p.refs = nil
+	}
+	p.next = slices.DeleteFunc(p.next, func(r replayed) bool { return bytes.Equal(r.filter, filter) })
 }
 
 // replayMore sends retained messages as far as the socket allows. What is loaded later is the newest value, so that
@@ -108,17 +124,19 @@ func (l *loop) replayMore(c *conn) {
 	if p == nil {
 		return
 	}
-	n := 0
-	for n < len(p.refs) && c.replayRoom() {
-		r := &p.subs[0]
-		l.replayOne(c, p.refs[n], r)
-		n++
-		if r.n--; r.n == 0 {
-			p.subs = p.subs[1:]
+	for c.replayRoom() {
+		switch {
+		case len(p.refs) > 0:
+			l.replayOne(c, p.refs[0], &p.now)
+			p.refs = p.refs[1:]
+		case len(p.next) > 0:
+			p.now = p.next[0]
+			p.next = p.next[1:]
+			p.refs = l.b.retained.Collect(p.now.filter, nil)
+		default:
+			c.x.replay = nil
+			return
 		}
-	}
-	if p.refs = p.refs[n:]; len(p.refs) == 0 {
-		c.x.replay = nil
 	}
 }
 

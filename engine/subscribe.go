@@ -206,6 +206,7 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 	need := false
 	for _, f := range p.Filters {
 		code := l.unsubscribeOne(c.sess, f)
+		c.endReplay(c.sess.mounted(f))
 		ack.Codes = append(ack.Codes, code)
 		if code != mqtt.Success {
 			continue
