@@ -26,6 +26,7 @@ type client struct {
 	nc      *net.TCPConn
 	local   netip.AddrPort
 	loop    int
+	placed  bool // loop is a choice
 	version mqtt.Version
 	state   int
 	auto    bool // answers what it is sent
@@ -44,10 +45,16 @@ func newClient(s *scenario, name, loop string, a args) *client {
 	if loop != "" {
 		c.loop = a.atoi(loop)
 	}
-	c.nc = s.rig.socket(c.loop, a.number("listener", 0)).(*net.TCPConn)
-	c.local = c.nc.LocalAddr().(*net.TCPAddr).AddrPort()
+	c.placed = s.rig.cfg.Loops > 1 && a.number("listener", 0) == 0
+	c.use(s.rig.socket(c.loop, a.number("listener", 0)))
 	c.auto = a.flag("auto")
 	return c
+}
+
+// use gives the client its connection.
+func (c *client) use(nc net.Conn) {
+	c.nc = nc.(*net.TCPConn)
+	c.local = c.nc.LocalAddr().(*net.TCPAddr).AddrPort()
 }
 
 // control runs a command that is not a packet.
@@ -186,7 +193,7 @@ func (c *client) packet(h mqtt.Header, body []byte) {
 	c.lines = append(c.lines, line)
 	if h.Type == mqtt.CONNACK && c.state == waiting && body[1] == 0 {
 		c.state = greeted
-		if loop, online := c.s.rig.loopOf(c.local); online && loop != c.loop && c.s.rig.cfg.Loops > 1 && len(c.s.rig.addrs) == 1 {
+		if loop, online := c.s.rig.loopOf(c.local); online && c.placed && loop != c.loop {
 			c.s.fatalf("%s is on loop %d, want %d: sockets are spread in another way than start believes", c.name, loop, c.loop)
 		}
 	}

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,9 @@ func (c *client) describe(h mqtt.Header, body []byte) (line string, answer []byt
 		var p mqtt.Connack
 		err = p.Decode(from, h.Flags, body)
 		w.add("CONNACK")
+		if id := p.Props.AssignedClientID; len(id) > 0 {
+			c.s.rig.ids[string(id)] = true
+		}
 		w.when(p.SessionPresent, "present")
 		w.reason(p.Reason)
 		w.properties(&p.Props)
@@ -108,7 +112,7 @@ func (w *words) publish(p *mqtt.Publish) {
 	w.add("PUBLISH")
 	w.when(len(p.Topic) > 0, string(p.Topic))
 	if len(p.Payload) > shown {
-		w.add("%q... %d bytes", p.Payload[:8], len(p.Payload))
+		w.add("%q... %d bytes", bytes.TrimRight(p.Payload[:8], "."), len(p.Payload))
 	} else {
 		w.add("%q", p.Payload)
 	}

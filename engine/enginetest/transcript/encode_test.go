@@ -92,6 +92,7 @@ func (c *client) connect(a args) []byte {
 		}
 	}
 	login(a, &p.Props)
+	c.s.rig.ids[string(p.ClientID)] = true
 	return p.AppendTo(nil)
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long anything may take that has to come.
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // rig is the broker of a scenario and what steers it.
 type rig struct {
@@ -33,6 +33,9 @@ type rig struct {
 	acl   *acl
 	now   atomic.Int64 // the broker's clock
 
+	ids    map[string]bool // client identifiers that were ever used
+	failed bool            // the store
+
 	addrs []string
 	pool  int
 	spare [][]net.Conn // open sockets by the loop that has them
@@ -44,7 +47,7 @@ type rig struct {
 
 // newRig starts a broker. What CONNACK would announce is unlimited unless the scenario says otherwise.
 func newRig(s *scenario, a args) *rig {
-	r := &rig{s: s, cfg: engine.DefaultConfig(), pool: 16, acl: &acl{}}
+	r := &rig{s: s, cfg: engine.DefaultConfig(), pool: 16, acl: &acl{}, ids: map[string]bool{}}
 	r.change = sync.NewCond(&r.mu)
 	r.cfg.Listeners = []engine.Listener{{Kind: engine.KindTCP, Address: "127.0.0.1:0"}}
 	r.cfg.Loops = 2
@@ -165,7 +168,11 @@ func (r *rig) loopOf(a netip.AddrPort) (loop int, online bool) {
 
 // awaitGone waits until the broker has noticed that a connection is gone.
 func (r *rig) awaitGone(a netip.AddrPort) {
-	timer := time.AfterFunc(patience, func() { r.change.Broadcast() })
+	timer := time.AfterFunc(patience, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.change.Broadcast()
+	})
 	defer timer.Stop()
 	until := time.Now().Add(patience)
 	r.mu.Lock()
@@ -296,6 +303,7 @@ func (r *rig) steer(a args) {
 	case "run":
 		r.mem.Run()
 	case "fail":
+		r.failed = true
 		r.mem.Fail(errors.New("no more room"))
 	case "hold":
 		r.gate.hold()

@@ -22,6 +22,7 @@ func newScenario(t *testing.T) *scenario { return &scenario{t: t} }
 func (s *scenario) end() {
 	if s.rig != nil {
 		s.leave()
+		s.rig.checkLeaks()
 		s.rig.stop()
 	}
 }
@@ -51,7 +52,7 @@ func (s *scenario) block(file string, line int, commands []string) []string {
 		s.settle()
 	}
 	for _, c := range s.clients {
-		for _, l := range c.lines {
+		for _, l := range fold(c.lines) {
 			s.say("%s< %s", c.name, l)
 		}
 		c.lines = nil
