@@ -92,6 +92,11 @@ func (l *loop) deliver(s *sess, d session.Delivery) {
 		return
 	}
 	c := s.conn
+	if d.Msg.Expired(l.now) { // on its way between loops, or while its commit was awaited [MQTT-3.3.2-5]
+		l.dropped(DropExpired)
+		l.storeAck(s, &d)
+		return
+	}
 	if d.QoS == 0 {
 		switch {
 		case c != nil:
@@ -140,13 +145,17 @@ func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
 	if m := c.sess.mount(); m != "" && !within(m, d.Msg.Topic()) {
 		return nil
 	}
-	f := l.frame(c, d, d.Again)
-	if c.maxPacket == 0 || f.Size() <= int(c.maxPacket) {
+	f := l.frame(c, d, true)
+	if c.fits(f) {
 		return f
 	}
 	l.pool.ReleaseFrame(f)
-	if c.assignsAliases() {
+	if c.assignsAliases() { // an alias takes three bytes, without which it may fit
 		c.x.alias.takeBack(l.alias)
+		if f = l.frame(c, d, false); c.fits(f) {
+			return f
+		}
+		l.pool.ReleaseFrame(f)
 	}
 	l.dropped(DropTooLarge)
 	return nil
@@ -171,9 +180,9 @@ func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
 
 // frame gives the encoding of a delivery for a connection, with one reference: a shared one when nothing differs by
 // receiver.
-func (l *loop) frame(c *conn, d *session.Delivery, dup bool) *fanout.Frame {
-	form := fanout.Form{V5: c.version == mqtt.V5, QoS: d.QoS, Retain: d.Retain, Dup: dup}
-	plain := !dup && c.sess.mount() == ""
+func (l *loop) frame(c *conn, d *session.Delivery, aliased bool) *fanout.Frame {
+	form := fanout.Form{V5: c.version == mqtt.V5, QoS: d.QoS, Retain: d.Retain, Dup: d.Again}
+	plain := !d.Again && c.sess.mount() == ""
 	if plain && (!form.V5 || d.ID == 0 && d.Many == nil && !c.assignsAliases()) {
 		f := l.forms.Get(&l.pool, d.Msg, form, l.now)
 		f.Hold()
@@ -183,7 +192,7 @@ func (l *loop) frame(c *conn, d *session.Delivery, dup bool) *fanout.Frame {
 	if form.V5 {
 		l.ids = d.IDs(l.ids[:0])
 		x.IDs = l.ids
-		if c.assignsAliases() {
+		if aliased && c.assignsAliases() {
 			x.Alias, x.NoTopic = c.x.alias.assign(d.Msg.Topic()[x.Strip:])
 			if l.alias = 0; !x.NoTopic {
 				l.alias = x.Alias
