@@ -11,15 +11,45 @@ import (
 
 // deliverItem gives a message to its receivers on this loop.
 func (l *loop) deliverItem(it *fanout.Item) {
-	for i, t := range it.Targets {
-		var seq uint64
-		if it.Seqs != nil {
-			seq = it.Seqs[i]
+	if it.Msg.QoS == 0 && !it.Msg.Expired(l.now) {
+		l.spread(it)
+	} else {
+		for i, t := range it.Targets {
+			var seq uint64
+			if it.Seqs != nil {
+				seq = it.Seqs[i]
+			}
+			l.deliverTo(it.Msg, it.Plan, t, seq)
 		}
-		l.deliverTo(it.Msg, it.Plan, t, seq)
 	}
 	l.forms.Done(&l.pool)
 }
+
+// spread gives a QoS 0 message to its receivers. Most are plain: nothing in the packet is their own, so they get the
+// shared frame without more ado, and what is counted is counted once. The others go the long way.
+func (l *loop) spread(it *fanout.Item) {
+	m, n := it.Msg, 0
+	for _, t := range it.Targets {
+		s := l.session(t.Slot)
+		if s == nil || s.Gen != t.Gen || s.conn == nil || !s.conn.plain() || !t.Plain() || m.From == t.Slot || !s.conn.roomy() {
+			l.deliverTo(m, it.Plan, t, 0)
+			continue
+		}
+		c := s.conn
+		f := l.forms.Get(&l.pool, m, fanout.Form{
+			V5: c.version == mqtt.V5, Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+		}, l.now)
+		f.Hold()
+		l.queue(c, outItem{frame: f}, f.Size())
+		n++
+	}
+	l.count.publishOut.add(uint64(n))
+	l.count.packetsOut.add(uint64(n))
+	l.count.payloadOut.add(uint64(n * len(m.Payload())))
+}
+
+// plain tells that a QoS 0 PUBLISH to the connection is as to any other of its version.
+func (c *conn) plain() bool { return c.maxPacket == 0 && c.lst.mount == "" && !c.assignsAliases() }
 
 // deliverTo gives a message to one receiver, wherever its session is by now.
 func (l *loop) deliverTo(m *fanout.Message, plan *fanout.Plan, t fanout.Target, seq uint64) {

@@ -54,12 +54,17 @@ func (l *loop) push(c *conn, o outItem) {
 		o.release(l)
 		return
 	}
+	l.queue(c, o, o.size(c.version))
+	l.count.packetsOut.add(1)
+}
+
+// queue appends a packet of known size to the queue of a connection that is not gone.
+func (l *loop) queue(c *conn, o outItem, size int) {
 	if c.out == nil {
 		c.out = l.takeOut()
 	}
 	c.out = append(c.out, o)
-	c.outBytes += int32(o.size(c.version))
-	l.count.packetsOut.add(1)
+	c.outBytes += int32(size)
 	l.markDirty(c)
 }
 
@@ -159,7 +164,9 @@ func (l *loop) writeSome(c *conn) (wrote, want int, err error) {
 		}
 	}
 	want += len(scratch)
-	l.scratch = scratch[:0]
+	if l.scratch = scratch[:0]; cap(scratch) > 4*scratchSize { // a packet of mostly properties
+		l.scratch = make([]byte, 0, scratchSize)
+	}
 	l.count.writes.add(1)
 	if len(vec) == 0 {
 		wrote, err = c.nc.Write(scratch)
@@ -176,7 +183,13 @@ func (l *loop) writeSome(c *conn) (wrote, want int, err error) {
 
 // advance takes n written bytes off the queue.
 func (l *loop) advance(c *conn, n int) {
-	c.outBytes -= int32(n)
+	if c.outBytes -= int32(n); c.outBytes == 0 { // nearly always
+		for i := range c.out {
+			c.out[i].release(l)
+		}
+		c.out, c.outOff = c.out[:0], 0
+		return
+	}
 	n += int(c.outOff)
 	i := 0
 	for ; i < len(c.out); i++ {

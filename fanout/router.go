@@ -33,6 +33,9 @@ type Target struct {
 	ID    uint32 // subscription identifier, 0: none
 }
 
+// Plain tells that the receiver asked for no subscription identifier.
+func (t Target) Plain() bool { return t.ID == 0 && t.Flags&manyIDs == 0 }
+
 // Sub is the target as the index keeps it.
 func (t Target) Sub() trie.Sub {
 	opt := uint32(t.QoS) | uint32(t.Gen)<<optGen
