@@ -21,6 +21,7 @@ type recovery struct {
 	b        *Broker
 	sizes    map[uint64]uint32
 	sessions map[uint64]*restored
+	clients  map[string]*restored
 	order    []*restored
 }
 
@@ -31,6 +32,7 @@ type restored struct {
 	rest    store.Lifetime
 	delay   store.Lifetime
 	online  bool
+	past    bool // the client began another one, and the record that says so was not committed
 	lastSeq uint64
 }
 
@@ -47,7 +49,7 @@ func (b *Broker) recover() error {
 		return nil
 	}
 	b.recovered = b.clock()
-	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}}
+	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{}}
 	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func (r *recovery) record(rec *store.Record) error {
 		return nil
 	}
 	x := r.sessions[rec.Session.ID]
-	if x == nil {
+	if x == nil || x.past {
 		return nil // a kind that says nothing to the engine
 	}
 	switch rec.Kind {
@@ -129,12 +131,25 @@ func (r *recovery) deadline(t store.Lifetime) time.Duration {
 func (r *recovery) session(rec *store.Session) error {
 	b := r.b
 	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online}
+	r.sessions[rec.ID] = x
 	id := string(rec.ClientID)
-	a := b.directory.claim(id, x.l.id)
-	if !a.fresh {
-		return fmt.Errorf("two sessions of client %q", id)
+	raise(&b.ids, rec.ID)
+	slot := uint32(0)
+	switch old := r.clients[id]; {
+	case old == nil:
+		slot = b.directory.claim(id, x.l.id).slot
+	case old.s.ID > rec.ID:
+		x.past, x.s = true, &sess{}
+		x.s.ID = rec.ID
+		r.order = append(r.order, x)
+		return nil
+	default:
+		old.past, x.l = true, old.l
+		slot = old.s.Slot
+		x.l.unsubscribeAll(old.s)
+		b.slots.Renew(slot)
 	}
-	slot := a.slot
+	r.clients[id] = x
 	s := &sess{created: uint32(rec.Created)}
 	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
 	s.Version, s.Expiry = rec.Version, rec.Expiry
@@ -150,9 +165,7 @@ func (r *recovery) session(rec *store.Session) error {
 		x.delay = w.Rest
 	}
 	b.slots.SetName(slot, rec.ID)
-	raise(&b.ids, rec.ID)
 	x.s = s
-	r.sessions[rec.ID] = x
 	r.order = append(r.order, x)
 	return nil
 }
@@ -181,6 +194,9 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	if x == nil {
 		return fmt.Errorf("a delivery to session %d, which does not exist", d.Session)
 	}
+	if x.past {
+		return nil
+	}
 	q := session.Delivery{Ref: id, Seq: d.Seq, Size: r.sizes[id], QoS: d.QoS, Retain: d.Retain, Again: true}
 	switch len(d.SubIDs) {
 	case 0:
@@ -205,6 +221,10 @@ func (r *recovery) released(x *restored, seq uint64) {
 // install puts a session that came back into its loop. A connection that it had is lost: the will is due.
 func (l *loop) install(x *restored) {
 	s := x.s
+	if x.past {
+		l.hold.batch.DropSession(s.ID)
+		return
+	}
 	l.b.slots.SetSeq(s.Slot, x.lastSeq)
 	l.setSession(s.Slot, s)
 	l.count.sessions.add(1)
