@@ -78,6 +78,8 @@ func (r *rig) option(key, value string) {
 			r.mem = store.NewMemory()
 		case "delayed":
 			r.mem = store.NewDelayedMemory()
+		case "given":
+			r.mem = r.s.mem
 		}
 	case "auth":
 		r.desk = newDesk(r.s, value)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // scenario is one file on its way: a broker, the clients by name, and what the present block has given.
@@ -13,6 +15,7 @@ type scenario struct {
 	t       *testing.T
 	at      string // file and line, for failures
 	rig     *rig
+	mem     *store.Memory // for store=given
 	clients []*client
 	out     []string
 }
