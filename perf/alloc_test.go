@@ -19,10 +19,9 @@ func TestPublishPathDoesNotAllocate(t *testing.T) {
 		loops int
 	}{{0, mqtt.V311, 1}, {0, mqtt.V5, 1}, {0, mqtt.V311, 2}, {1, mqtt.V311, 1}, {1, mqtt.V5, 1}, {1, mqtt.V311, 2}} {
 		t.Run(fmt.Sprintf("qos%d/v%d/loops%d", c.qos, c.v, c.loops), func(t *testing.T) {
-			addr := startBroker(t, c.loops)
+			_, addr := startBroker(t, c.loops)
 			sub, pub := dial(t, addr, "sub", c.v), dial(t, addr, "pub", c.v)
 			sub.subscribe("perf/+/x", c.qos, c.v)
-			const topic = "perf/alloc/x"
 			ack := make([]byte, 0, 4*long)
 			round := func(n int) func() {
 				in := burst(n, topic, c.qos, c.v, 64)

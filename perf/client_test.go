@@ -13,7 +13,7 @@ import (
 )
 
 // startBroker serves on a free port until the test ends.
-func startBroker(t testing.TB, loops int) (addr string) {
+func startBroker(t testing.TB, loops int) (b *engine.Broker, addr string) {
 	t.Helper()
 	cfg := engine.DefaultConfig()
 	cfg.Loops = loops
@@ -27,7 +27,7 @@ func startBroker(t testing.TB, loops int) (addr string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Stop(context.Background()) })
-	return strings.TrimPrefix(b.Addrs()[0].URL, "tcp://")
+	return b, strings.TrimPrefix(b.Addrs()[0].URL, "tcp://")
 }
 
 // client is a raw connection that reads and writes without allocating.
@@ -44,7 +44,7 @@ func dial(t testing.TB, addr, id string, v mqtt.Version) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	k := &client{t: t, c: c, buf: make([]byte, 1<<20)}
+	k := &client{t: t, c: c, buf: make([]byte, 64<<10)}
 	p := mqtt.Connect{Version: v, CleanStart: true, ClientID: []byte(id)}
 	k.write(p.AppendTo(nil))
 	k.packet(mqtt.CONNACK)
