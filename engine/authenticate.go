@@ -220,7 +220,11 @@ func (l *loop) sendAuth(c *conn, reason mqtt.Reason, data []byte) {
 }
 
 // hangUpEarly: the client gave up during authentication.
-func (l *loop) hangUpEarly(c *conn) {
+func (l *loop) hangUpEarly(c *conn, flags byte, body []byte) {
+	if err := l.in.disconnect.Decode(c.peer(), flags, body); err != nil {
+		c.fail(err)
+		return
+	}
 	c.abandon()
 	c.state = draining
 	c.forget()

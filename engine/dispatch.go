@@ -19,14 +19,19 @@ func (l *loop) dispatch(c *conn, h mqtt.Header, body []byte) {
 		}
 		l.connect(c, h, body)
 	case exchanging:
-		switch h.Type {
-		case mqtt.AUTH:
-			l.authPacket(c, h, body)
-		case mqtt.DISCONNECT:
-			l.hangUpEarly(c)
-		default: // [MQTT-3.1.2-30]
+		if h.Type != mqtt.AUTH && h.Type != mqtt.DISCONNECT { // [MQTT-3.1.2-30]
 			c.fail(errExchange)
+			return
 		}
+		if err := h.Check(c.peer()); err != nil {
+			c.fail(err)
+			return
+		}
+		if h.Type == mqtt.AUTH {
+			l.authPacket(c, h, body)
+			return
+		}
+		l.hangUpEarly(c, h.Flags, body)
 	case connected:
 		if err := h.Check(c.peer()); err != nil {
 			c.fail(err)
