@@ -31,9 +31,10 @@ func TestAClientThatAsksForEverythingAgainAndAgainPinsItOnce(t *testing.T) {
 	refs := 0
 	until(t, "the last packet", func() (done bool) {
 		onLoop(t, b, 0, func(*loop) {
-			p := c.replay()
-			refs = cap(p.refs)
-			done = c.sess.Subs.Len() == 1 && len(p.next) == 49
+			if p := c.replay(); p != nil {
+				refs = cap(p.refs)
+				done = c.sess.Subs.Len() == 1 && len(p.next) == 49
+			}
 		})
 		return done
 	})
