@@ -90,7 +90,8 @@ build() {
 gotest() {
 	local log=$logs/$1.log
 	shift
-	go test -v -vet=off "$@" >"$log" 2>&1 &
+	: >"$log" # tail may be faster than go test
+	go test -v -vet=off "$@" >>"$log" 2>&1 &
 	local runner=$!
 	tail -n +1 -f --pid=$runner "$log" | grep --line-buffered -E '^(ok|FAIL|panic:)'
 	wait $runner && return 0
