@@ -42,8 +42,12 @@ type client struct {
 
 func newClient(s *scenario, name, loop string, a args) *client {
 	c := &client{s: s, name: name, version: mqtt.V5}
-	if loop != "" {
+	switch {
+	case loop != "":
 		c.loop = a.atoi(loop)
+	case s.variant.spread:
+		c.loop = s.placed % s.rig.cfg.Loops
+		s.placed++
 	}
 	c.placed = s.rig.cfg.Loops > 1 && a.number("listener", 0) == 0
 	c.use(s.rig.socket(c.loop, a.number("listener", 0)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // folded is how long a run of lines must be to be cut.
@@ -19,7 +20,8 @@ func fold(lines []string) (out []string) {
 		if j-i < folded {
 			out = append(out, lines[i:j]...)
 		} else {
-			out = append(out, lines[i], fmt.Sprintf("... %d more", j-i-2), lines[j-1])
+			who, _, _ := strings.Cut(lines[i], "<")
+			out = append(out, lines[i], fmt.Sprintf("%s< ... %d more", who, j-i-2), lines[j-1])
 		}
 		i = j
 	}
@@ -30,6 +32,9 @@ var number = regexp.MustCompile(`\d+`)
 
 // follows tells whether b is a with some of its numbers one higher.
 func follows(a, b string) bool {
+	if who, _, _ := strings.Cut(a, "<"); !strings.HasPrefix(b, who+"<") {
+		return false
+	}
 	if number.ReplaceAllString(a, "#") != number.ReplaceAllString(b, "#") {
 		return false
 	}

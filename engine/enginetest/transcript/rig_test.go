@@ -56,6 +56,9 @@ func newRig(s *scenario, a args) *rig {
 	r.cfg.Limits.ReceiveMaximum = 65535
 	r.cfg.Limits.MaximumPacketSize = 0
 	r.cfg.Limits.TopicAliasMaximum = 0
+	if _, chosen := a.get("store"); s.variant.stored && !chosen {
+		r.option("store", "memory")
+	}
 	for _, p := range a.pairs {
 		r.option(p[0], p[1])
 	}

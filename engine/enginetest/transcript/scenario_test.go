@@ -16,6 +16,8 @@ type scenario struct {
 	at      string // file and line, for failures
 	rig     *rig
 	mem     *store.Memory // for store=given
+	variant variant
+	placed  int // clients that were spread
 	clients []*client
 	out     []string
 }
@@ -55,7 +57,7 @@ func (s *scenario) block(file string, line int, commands []string) []string {
 		s.settle()
 	}
 	for _, c := range s.clients {
-		for _, l := range fold(c.lines) {
+		for _, l := range c.lines {
 			s.say("%s< %s", c.name, l)
 		}
 		c.lines = nil
