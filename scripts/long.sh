@@ -3,7 +3,7 @@
 #
 #   scripts/long.sh           all of it
 #   scripts/long.sh fuzz      two minutes a fuzz target
-#   scripts/long.sh soak      ten minutes of random clients under the race detector
+#   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,8 +11,8 @@ mkdir -p .cache/bin .cache/logs
 
 fuzz() { scripts/fuzz.sh 120; }
 
-# The soak tests read how long they go on from the environment; go test alone gives them a few seconds.
-soak() { PENSTOCK_SOAK=${PENSTOCK_SOAK:-10m} go test -race -count=1 -v -timeout 30m -run Soak ./engine/...; }
+# Each round draws new random clients, so that fifty short ones see more than a long one.
+soak() { go test -race -count=50 -timeout 60m ./engine/enginetest/soak; }
 
 bench() {
 	go -C scripts/tools build -o ../../.cache/bin/ tool
