@@ -12,7 +12,7 @@ import (
 func (c *Client) keepAlive() {
 	idle := int64(c.server.keepAlive * 7 / 8)
 	var asked int64  // when the oldest unanswered PINGREQ was sent, 0: none
-	var heard uint64 // c.reads at that time
+	var heard uint64 // c.reads before it was sent
 	timer := time.NewTimer(time.Duration(idle))
 	defer timer.Stop()
 	for {
@@ -33,13 +33,13 @@ func (c *Client) keepAlive() {
 		}
 		silent := asked == 0 && now-c.lastIn.Load() >= idle
 		if silent || now-c.lastOut.Load() >= idle {
+			if asked == 0 {
+				asked, heard = now, c.reads.Load() // before it leaves: the answer may be here when emit returns
+			}
 			if c.emit(mqtt.AppendPingreq) != nil {
 				return
 			}
 			c.lastOut.Store(now)
-			if asked == 0 {
-				asked, heard = now, c.reads.Load()
-			}
 		}
 		next := c.lastOut.Load() + idle
 		if asked == 0 {

@@ -76,6 +76,15 @@ func TestRulesKeepAlive(t *testing.T) {
 			t.Errorf("Err() = %v, want ErrPingTimeout", err)
 		}
 	})
+	in(t, both, "an-answer-at-once-is-an-answer", func(t *testing.T, v mqtt.Version) {
+		c, p := newStage(t).open(client.Options{Version: v, ClientID: "me", CleanStart: true, KeepAlive: 20}, mqtt.Connack{})
+		for i := range 2000 { // any of them may overtake what the client does after it asked
+			if _, _, err := p.read(); err != nil {
+				t.Fatalf("instead of PINGREQ %d: %v; Err() = %v, want a connection that goes on", i, err, c.Err())
+			}
+			p.write(0xD0, 0)
+		}
+	})
 	in(t, both, "a-slow-handler-is-not-a-dead-server", func(t *testing.T, v mqtt.Version) {
 		o := client.Options{
 			Version: v, ClientID: "me", CleanStart: true, KeepAlive: 20, ReadAhead: 1,
