@@ -104,7 +104,7 @@ func (k *keys) route(filter []byte) (r route) {
 		rest = rest[end+1:]
 	}
 	r.key = finish(sum)
-	if literal && (!r.deep || bytes.IndexByte(rest, '+') < 0 && rest[len(rest)-1] != '#') {
+	if literal && (!r.deep || bytes.IndexByte(rest, '+') < 0 && !bytes.HasSuffix(rest, []byte{'#'})) {
 		r.gen = exactGen(xxhash.Sum64(filter))
 	} else {
 		r.gen = prefixGen(prefix)
