@@ -38,7 +38,7 @@ func TestTranscripts(t *testing.T) {
 
 // Ways to play a scenario beside its own: they must give every client the same packets, though some may overtake others.
 var variants = map[string]variant{
-	"spread": {spread: true}, "stored": {stored: true}, "spread and stored": {spread: true, stored: true},
+	"spread": {spread: true}, "spread and stored": {spread: true, stored: true},
 }
 
 // variant changes what a scenario leaves open.
