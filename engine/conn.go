@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -187,8 +188,18 @@ func (c *conn) resume() {
 		c.flags &^= pausedInput
 		c.nc.Resume()
 	}
+	defer c.contain()
 	c.feed(nil)
 	c.l.wantPass() // it may be the end of a pass already
+}
+
+// contain ends a connection whose step panicked where the loop does not know whose step it is: input that was kept is
+// gone on with in the middle of a pass.
+func (c *conn) contain() {
+	if v := recover(); v != nil {
+		handler{c.l.b}.Panicked(c.nc, v, debug.Stack())
+		c.l.hangUp(c)
+	}
 }
 
 // fail ends the connection because of what the client sent or because an answer failed.
