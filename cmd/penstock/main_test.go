@@ -17,6 +17,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// programEnv is the environment in which the test binary is penstock. A program built with the race detector
+// would stay a second longer at its end, to see races of that moment.
+func programEnv() []string {
+	race := strings.TrimSpace("atexit_sleep_ms=0 " + os.Getenv("GORACE")) // what the caller asked for comes last and wins
+	return append(os.Environ(), asProgram+"=1", "GORACE="+race)
+}
+
 // runArgs runs the command line inside the test.
 func runArgs(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer

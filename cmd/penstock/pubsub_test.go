@@ -85,7 +85,7 @@ func TestPubTakesItsMessageFromFilesAndStdin(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(exe, slices.Concat([]string{"pub"}, at, args)...)
-		cmd.Env = append(os.Environ(), asProgram+"=1")
+		cmd.Env = programEnv()
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Fatalf("pub %q: %v, %s", args, err, out)

@@ -33,7 +33,7 @@ func start(t *testing.T, args ...string) *program {
 		t.Fatal(err)
 	}
 	p := &program{t: t, cmd: exec.Command(exe, args...), stderr: newWatched()}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Env = programEnv()
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
