@@ -3,6 +3,7 @@ package perf
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -18,39 +19,52 @@ import (
 
 // BenchmarkIdleConnections reports the broker's memory per idle connection with one subscription, beyond the idle
 // process: the broker in a process of its own, the connections in this one, RSS 30 s after the last CONNECT with the
-// default GOGC and no forced collection. It is run once: go test ./perf -run '^$' -bench Idle -benchtime 1x
+// default GOGC and no forced collection; with keep alive each has a timer. It is run once: go test ./perf -run '^$' -bench Idle -benchtime 1x
 func BenchmarkIdleConnections(b *testing.B) {
 	const connections = 15000
 	bin := filepath.Join(b.TempDir(), "penstock")
 	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/penstock").CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
-	for b.Loop() {
-		cmd := exec.Command(bin, "--listen", "tcp://127.0.0.1:0")
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
-		}
-		addr := listening(b, bufio.NewScanner(stdout))
-		before := rss(b, cmd.Process.Pid)
-		held := make([]net.Conn, 0, connections)
-		for i := range connections {
-			k := dialIdle(b, addr, fmt.Sprintf("device-%05d", i))
-			held = append(held, k)
-		}
-		time.Sleep(30 * time.Second) // the measurement's definition, not a wait for a result
-		after := rss(b, cmd.Process.Pid)
-		b.ReportMetric(float64(after-before)/connections, "B/conn")
-		b.ReportMetric(float64(before), "B/idle-process")
-		for _, c := range held {
-			c.Close()
-		}
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
+	for _, c := range []struct {
+		name      string
+		version   mqtt.Version
+		keepAlive uint16
+	}{{"3.1.1", mqtt.V311, 0}, {"5.0", mqtt.V5, 0}, {"KeepAlive", mqtt.V311, 60}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				idle(b, bin, connections, c.version, c.keepAlive)
+			}
+		})
 	}
+}
+
+// idle starts a broker, connects so many clients to it and reports what they cost.
+func idle(b *testing.B, bin string, connections int, v mqtt.Version, keepAlive uint16) {
+	cmd := exec.Command(bin, "--listen", "tcp://127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	addr := listening(b, bufio.NewScanner(stdout))
+	before := rss(b, cmd.Process.Pid)
+	held := make([]net.Conn, 0, connections)
+	for i := range connections {
+		k := dialIdle(b, addr, fmt.Sprintf("device-%05d", i), v, keepAlive)
+		held = append(held, k)
+	}
+	time.Sleep(30 * time.Second) // the measurement's definition, not a wait for a result
+	after := rss(b, cmd.Process.Pid)
+	b.ReportMetric(float64(after-before)/float64(connections), "B/conn")
+	b.ReportMetric(float64(before), "B/idle-process")
+	for _, c := range held {
+		c.Close()
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait()
 }
 
 func listening(b *testing.B, lines *bufio.Scanner) string {
@@ -65,23 +79,27 @@ func listening(b *testing.B, lines *bufio.Scanner) string {
 }
 
 // dialIdle opens a connection with one subscription; it keeps no buffer of its own.
-func dialIdle(b *testing.B, addr, id string) net.Conn {
+func dialIdle(b *testing.B, addr, id string, v mqtt.Version, keepAlive uint16) net.Conn {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := mqtt.Connect{Version: mqtt.V311, CleanStart: true, ClientID: []byte(id), KeepAlive: 0}
-	s := mqtt.Subscribe{ID: 1, Filters: []mqtt.Subscription{{Filter: []byte("devices/" + id + "/command"), Options: 1}}}
-	if _, err := c.Write(s.AppendTo(p.AppendTo(nil), mqtt.V311, 0)); err != nil {
+	p := mqtt.Connect{Version: v, CleanStart: true, ClientID: []byte(id), KeepAlive: keepAlive}
+	sub := mqtt.Subscribe{ID: 1, Filters: []mqtt.Subscription{{Filter: []byte("devices/" + id + "/command"), Options: 1}}}
+	if _, err := c.Write(sub.AppendTo(p.AppendTo(nil), v, 0)); err != nil {
 		b.Fatal(err)
 	}
-	var answer [4 + 5]byte
-	for n := 0; n < len(answer); {
-		m, err := c.Read(answer[n:])
-		if err != nil {
+	for _, want := range []mqtt.Type{mqtt.CONNACK, mqtt.SUBACK} {
+		var h [2]byte
+		if _, err := io.ReadFull(c, h[:]); err != nil {
 			b.Fatal(err)
 		}
-		n += m
+		if got := mqtt.Type(h[0] >> 4); got != want {
+			b.Fatalf("got %v, want %v", got, want)
+		}
+		if _, err := io.CopyN(io.Discard, c, int64(h[1])); err != nil {
+			b.Fatal(err)
+		}
 	}
 	return c
 }
