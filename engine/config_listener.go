@@ -122,11 +122,6 @@ func (l Listener) kind() Kind {
 	return l.Kind
 }
 
-// Accepts reports whether the listener takes clients of this protocol level (3, 4 or 5).
-func (l Listener) Accepts(version int) bool {
-	return len(l.Versions) == 0 || slices.Contains(l.Versions, version)
-}
-
 // checkAddress says what is wrong with a host:port, or nothing.
 func checkAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)

@@ -52,13 +52,6 @@ func TestParseListenerSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestListenerAcceptsItsVersions(t *testing.T) {
-	every, some := Listener{}, Listener{Versions: []int{4}}
-	if !every.Accepts(3) || !every.Accepts(5) || some.Accepts(3) || !some.Accepts(4) || some.Accepts(5) {
-		t.Errorf("Accepts does not follow Versions: %+v, %+v", every, some)
-	}
-}
-
 func FuzzParseListener(f *testing.F) {
 	f.Add("tcp://127.0.0.1:1883?versions=4,5&max_connections=100")
 	f.Add("tcp://[fe80::1%25eth0]:1883")
