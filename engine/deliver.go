@@ -271,7 +271,7 @@ func (l *loop) pump(s *sess) {
 		return
 	}
 	if s.Send != nil && s.Send.Pending() {
-		l.resend(c, s)
+		l.resend(c, s, true)
 	}
 	for s.Queue.Len() > 0 && c.roomy() && c.state == connected {
 		front := s.Queue.Front()
@@ -316,14 +316,21 @@ func (l *loop) release(d *session.Delivery) {
 
 // resend repeats what was open when the connection before ended: PUBLISH with DUP, or PUBREL, in the order of their
 // first transmission, as far as the window allows. [MQTT-4.4.0-1] [MQTT-3.3.1-1] [MQTT-4.3.3-6]
-func (l *loop) resend(c *conn, s *sess) {
+//
+// doubt says that a PUBREC of the connection before may not be committed yet. The PUBREL waits then: a client that was
+// released would take the PUBLISH for a new one if the broker crashed and began with that again.
+func (l *loop) resend(c *conn, s *sess, doubt bool) {
 	if s.Send == nil {
 		return
 	}
 	s.Send.Resume(func(seq uint64, qos byte, released bool, d *session.Delivery) bool {
 		id := flow.ID(seq)
 		if released {
-			l.push(c, outItem{typ: mqtt.PUBREL, id: id})
+			if o := (outItem{typ: mqtt.PUBREL, id: id}); doubt {
+				l.answerRepeat(c, o)
+			} else {
+				l.push(c, o)
+			}
 			return true
 		}
 		if !c.roomy() {

@@ -239,6 +239,11 @@ func (h *holder) lastBatch() uint64 {
 // settled tells whether all batches up to this one are committed.
 func (h *holder) settled(upTo uint64) bool { return h.store == nil || h.committed >= upTo }
 
+// uncommitted tells whether anything of this loop is not committed.
+func (l *loop) uncommitted() bool {
+	return l.stores() && (l.hold.batch.Len() > 0 || len(l.hold.flying) > 0)
+}
+
 // answerRepeat sends an acknowledgement for something that was stored before, perhaps by a connection that is gone:
 // behind whatever is not committed yet.
 func (l *loop) answerRepeat(c *conn, o outItem) {

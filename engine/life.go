@@ -79,6 +79,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	l.count.online.add(1)
 
 	l.b.slots.SetFlags(s.Slot, fanout.SlotOnline, fanout.SlotBusy)
+	doubt := l.uncommitted()
 	l.storeSession(s)
 	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
 		h.Connected(c.info())
@@ -88,7 +89,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	if c.state != connected {
 		return
 	}
-	l.resend(c, s)
+	l.resend(c, s, doubt)
 	l.pump(s)
 }
 
