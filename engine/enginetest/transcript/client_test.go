@@ -29,8 +29,9 @@ type client struct {
 	placed  bool // loop is a choice
 	version mqtt.Version
 	state   int
-	auto    bool // answers what it is sent
-	wait    bool // for an answer to what is being sent
+	auto    bool                                    // answers what it is sent
+	react   func(h mqtt.Header, body []byte) []byte // how, if not in the simplest way
+	wait    bool                                    // for an answer to what is being sent
 
 	r       mqtt.Reader
 	buf     [65536]byte
@@ -201,7 +202,10 @@ func (c *client) packet(h mqtt.Header, body []byte) {
 			c.s.fatalf("%s is on loop %d, want %d: sockets are spread in another way than start believes", c.name, loop, c.loop)
 		}
 	}
-	if c.auto && len(answer) > 0 {
+	if c.react != nil {
+		answer = c.react(h, body)
+	}
+	if (c.auto || c.react != nil) && len(answer) > 0 {
 		c.replied = true
 		c.send(answer)
 	}
