@@ -18,6 +18,8 @@ type Parts struct {
 	Authenticator auth.Authenticator
 	// Authorizer decides who may publish and subscribe to what; nil allows everything.
 	Authorizer auth.Authorizer
+	// Rewriter may change or refuse what clients publish; nil leaves everything as it is.
+	Rewriter Rewriter
 	// Store makes acknowledged state outlive the process; nil keeps it in memory only.
 	Store store.Store
 	// Hooks observe the broker; nil costs nothing.
@@ -27,6 +29,14 @@ type Parts struct {
 	// Clock is the time on which everything that expires is measured: monotonic, from any beginning. nil takes the
 	// machine's. The loops look at it several times a second, so tests can let hours pass at once.
 	Clock func() time.Duration
+}
+
+// Rewriter looks at a PUBLISH before it is authorized. It runs on the client's event loop and must not block.
+type Rewriter interface {
+	// Rewrite may change the Topic, which includes the listener's mountpoint, the Payload and Retain; what it puts there
+	// must not be changed afterwards. A reason of 0x80 or above refuses the message: 5.0 publishers are told, for others it
+	// is acknowledged and dropped. The slices in m are the broker's and valid until it returns.
+	Rewrite(c ClientInfo, m *Message) mqtt.Reason
 }
 
 // Hooks observe what clients do. Each func may be nil; each runs on the client's event loop and must not block, nor

@@ -15,8 +15,8 @@ import (
 var sysPrefix = []byte("$SYS/")
 
 // publish is a client's PUBLISH. Its steps stand here in their one order:
-// alias, limits, topic, mountpoint, (what rewrites), authorize, store and route. Hooks that only observe are told of what
-// was taken over.
+// alias, limits, topic, mountpoint, rewrite, authorize, store and route. Hooks, which only observe, are told of what was
+// taken over.
 func (l *loop) publish(c *conn, flags byte, body []byte) {
 	p := &l.in.publish
 	if err := p.Decode(c.peer(), flags, body); err != nil {
@@ -36,6 +36,9 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 	}
 	reason := c.checkTopic(p)
 	l.mountTopic(c, p)
+	if r := l.b.parts.Rewriter; r != nil && reason == mqtt.Success {
+		reason = c.rewrite(r, p)
+	}
 	if reason == mqtt.Success && !l.mayPublish(c.sess.ident, p.Topic[len(c.sess.mount()):], p.QoS, p.Retain) {
 		reason = mqtt.NotAuthorized
 	}
@@ -85,6 +88,25 @@ func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
 	}
 	l.topic = append(append(l.topic[:0], c.sess.mount()...), p.Topic...)
 	p.Topic = l.topic
+}
+
+// rewrite lets the embedder change a message. What it makes of the topic has to be one that the client could publish to.
+func (c *conn) rewrite(r Rewriter, p *mqtt.Publish) mqtt.Reason {
+	m := Message{Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain}
+	if p.Props.Has(mqtt.PropMessageExpiry) {
+		m.Expiry = time.Duration(p.Props.MessageExpiry) * time.Second
+	}
+	if reason := r.Rewrite(c.info(), &m); reason.Failed() {
+		return reason
+	}
+	mount := c.sess.mount()
+	switch {
+	case !bytes.HasPrefix(m.Topic, []byte(mount)), !trie.ValidName(m.Topic[len(mount):]), len(m.Topic) > maxTopic,
+		bytes.HasPrefix(m.Topic[len(mount):], sysPrefix), m.Retain && !c.live.Retain.Available:
+		return mqtt.ImplementationSpecificError
+	}
+	p.Topic, p.Payload, p.Retain = m.Topic, m.Payload, m.Retain
+	return mqtt.Success
 }
 
 // deny answers a PUBLISH that is not taken over. 3.x has no code for it: it is acknowledged and dropped.
