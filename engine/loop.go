@@ -54,6 +54,7 @@ type loop struct {
 	value      []byte
 	refs       []trie.RetainedRef
 	replays    []replayed
+	searched   int // retained messages looked at in this pass, about
 	forms      fanout.Forms
 	in         decoded
 
@@ -128,6 +129,7 @@ func (l *loop) endPass() {
 	}
 	clear(dirty)
 	l.spareD = dirty[:0]
+	l.searched = 0
 	l.count.messages.v.Store(uint64(l.pool.Live()))
 	l.count.frames.v.Store(uint64(l.pool.Framed()))
 }

@@ -94,7 +94,16 @@ func (l *loop) replayRetained(c *conn, r replayed) {
 	}
 	r.filter = bytes.Clone(r.filter) // of the packet
 	if p := c.replay(); p != nil {
+		if len(p.next) == maxOwed {
+			c.disconnect(mqtt.QuotaExceeded)
+			return
+		}
 		p.next = append(p.next, r)
+		return
+	}
+	if !l.maySearch(r.filter) {
+		c.extras().replay = &replay{next: []replayed{r}}
+		l.markDirty(c)
 		return
 	}
 	l.refs = l.b.retained.Collect(r.filter, l.refs[:0])
@@ -103,6 +112,26 @@ func (l *loop) replayRetained(c *conn, r replayed) {
 	}
 	c.extras().replay = &replay{refs: slices.Clone(l.refs), now: r}
 	l.replayMore(c)
+}
+
+// maxOwed is for how many subscriptions a client may be owed the retained messages, as many as a packet can hold: one
+// that acknowledges none could ask for ever more.
+const maxOwed = 1 << 18
+
+// maxSearch is how many retained messages may be looked at in one pass, about a few milliseconds: one SUBSCRIBE can hold
+// a hundred thousand filters that match nothing and yet ask to look at everything.
+const maxSearch = 1 << 16
+
+// maySearch tells whether the retained messages of a filter may be looked for in this pass, and notes that they are.
+func (l *loop) maySearch(filter []byte) bool {
+	if l.searched >= maxSearch {
+		return false
+	}
+	l.searched++
+	if bytes.ContainsAny(filter, "+#") {
+		l.searched += l.b.retained.Len()
+	}
+	return true
 }
 
 // endReplay forgets what is still owed for a filter that is no longer subscribed to. [MQTT-3.10.4-2]
@@ -124,12 +153,18 @@ func (l *loop) replayMore(c *conn) {
 	if p == nil {
 		return
 	}
-	for c.replayRoom() {
+	for first := true; c.replayRoom(); {
 		switch {
 		case len(p.refs) > 0:
 			l.replayOne(c, p.refs[0], &p.now)
 			p.refs = p.refs[1:]
 		case len(p.next) > 0:
+			// One each pass for everybody, so that nobody waits for those who want a lot.
+			if !l.maySearch(p.next[0].filter) && !first {
+				l.markDirty(c)
+				return
+			}
+			first = false
 			p.now = p.next[0]
 			p.next = p.next[1:]
 			p.refs = l.b.retained.Collect(p.now.filter, nil)

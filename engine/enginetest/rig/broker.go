@@ -68,8 +68,11 @@ func (b *Broker) Forward(d time.Duration) {
 	}) {
 		b.t.Errorf("connections of clients that are gone: %+v", b.Inventory())
 	}
-	b.ahead.Add(int64(d))
+	b.Advance(d)
 }
+
+// Advance puts the clock forward whoever is connected.
+func (b *Broker) Advance(d time.Duration) { b.ahead.Add(int64(d)) }
 
 // behind is a connection that is made and closed behind all that wait to be accepted.
 func (b *Broker) behind() {
