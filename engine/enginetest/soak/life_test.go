@@ -74,21 +74,24 @@ func (s *storm) intact(topic, b []byte) {
 
 // client is one connection of the storm.
 type client struct {
-	s     *storm
-	rng   *rand.Rand
-	c     *rig.Conn
-	r     reader
-	ended chan struct{} // the reader has seen the end
-	id    uint16
-	open  []uint16 // QoS 2 messages of our own that are not finished
+	s       *storm
+	rng     *rand.Rand
+	c       *rig.Conn
+	r       reader
+	ended   chan struct{} // the reader has seen the end
+	id      uint16
+	stepped bool     // it authenticates in steps
+	open    []uint16 // QoS 2 messages of our own that are not finished
 }
 
 // life is a connection from its beginning to one of its ends.
 func (s *storm) life(rng *rand.Rand) {
-	c, err := rig.Dial(s.b.Addr, pick(rng, []mqtt.Version{mqtt.V31, mqtt.V311, mqtt.V5}))
+	c, err := rig.Dial(pick(rng, s.addrs), pick(rng, []mqtt.Version{mqtt.V31, mqtt.V311, mqtt.V5}))
 	if err != nil {
-		s.t.Errorf("dial: %v", err)
-		s.end = time.Time{}
+		if !s.stopping.Load() {
+			s.t.Errorf("dial: %v", err)
+		}
+		nap(rng, 10)
 		return
 	}
 	s.lives.Add(1)
@@ -160,6 +163,10 @@ func (k *client) connect() []byte {
 		p.Props.Set(mqtt.PropTopicAliasMaximum)
 		p.Props.TopicAliasMaximum = pick(rng, []uint16{1, 5, 100})
 	}
+	if k.stepped = rng.IntN(6) == 0; k.stepped {
+		p.Props.Set(mqtt.PropAuthMethod)
+		p.Props.AuthMethod = []byte(method)
+	}
 	if rng.IntN(8) == 0 {
 		set(&p.Props, mqtt.PropMaximumPacketSize, &p.Props.MaximumPacketSize, pick(rng, []uint32{1, 20, 60, 150}))
 	}
@@ -174,7 +181,12 @@ func (k *client) step() bool {
 	default:
 	}
 	nap(k.rng, 5)
-	switch k.rng.IntN(9) {
+	switch k.rng.IntN(10) {
+	case 9:
+		if k.stepped {
+			return k.send(authPacket(mqtt.ReAuthenticate))
+		}
+		fallthrough
 	case 0, 1, 2, 3:
 		var b []byte
 		for range 1 + k.rng.IntN(4) {
@@ -272,7 +284,7 @@ func (k *client) die(how int) {
 	case 2: // half-open: forgotten
 		k.s.mu.Lock()
 		defer k.s.mu.Unlock()
-		if len(k.s.zombies) < 400 {
+		if len(k.s.zombies) < 400 && !k.s.stopping.Load() {
 			k.s.zombies = append(k.s.zombies, k.c)
 			return
 		}

@@ -50,7 +50,7 @@ func TestSoakOfNumberedMessagesLosesAndDoublesNone(t *testing.T) {
 				window = 3
 				cfg.Limits.MaxInflight, cfg.Limits.ReceiveMaximum, cfg.Limits.MaxOutboundBytes = 3, 16, 4<<10
 			}
-			f := &feed{t: t, b: rig.Start(t, cfg, engine.Parts{Store: c.store}), end: time.Now().Add(rig.Long(t, 700*time.Millisecond)), window: window}
+			f := &feed{t: t, b: rig.Start(t, cfg, engine.Parts{Store: c.store}), end: time.Now().Add(rig.Long(t, 500*time.Millisecond)), window: window}
 			defer steer(t, c.store)()
 			f.run()
 			f.b.Forward(2 * lifetime * time.Second)

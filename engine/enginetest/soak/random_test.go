@@ -2,8 +2,10 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,18 +13,20 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine"
-	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/enginetest/rig"
 	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // storm is what the clients of one broker have in common.
 type storm struct {
-	t    *testing.T
-	b    *rig.Broker
-	end  time.Time
-	seed uint64
+	t     *testing.T
+	b     *rig.Broker
+	cfg   engine.Config
+	addrs []string
+	end   time.Time
+	seed  uint64
 
+	stopping        atomic.Bool
 	lives, messages atomic.Int64
 
 	mu      sync.Mutex
@@ -37,7 +41,13 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 		c.Limits.MaxOutboundBytes = 16 << 10
 		c.Limits.MaxInflight = 5
 		c.Limits.ReceiveMaximum = 20
+		c.Limits.MaxSubscriptionsPerClient = 4
+		c.Limits.TopicAliasMaximum = 3
 		c.Retain.MaxMessages = 12
+	}
+	mounted := func(c *engine.Config, p *engine.Parts) {
+		c.Listeners = append(c.Listeners, engine.Listener{Kind: engine.KindTCP, Address: "127.0.0.1:0", Mountpoint: "site/"})
+		p.Authenticator, p.Authorizer = slow{}, forbidding{}
 	}
 	for _, c := range []struct {
 		name  string
@@ -45,7 +55,7 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 		set   func(*engine.Config, *engine.Parts)
 	}{
 		{"one loop", 1, func(*engine.Config, *engine.Parts) {}},
-		{"two loops, slow authentication", 2, func(_ *engine.Config, p *engine.Parts) { p.Authenticator = slow{} }},
+		{"two loops, slow authentication, two listeners", 2, mounted},
 		{"four loops, tight limits", 4, tight},
 		{"three loops, slow store", 3, func(_ *engine.Config, p *engine.Parts) { p.Store = store.NewDelayedMemory() }},
 	} {
@@ -53,28 +63,21 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 			cfg, parts := rig.Config(c.loops), engine.Parts{}
 			cfg.Session.MaxExpiry, cfg.Session.ExpiryV3 = time.Hour, time.Hour
 			c.set(&cfg, &parts)
-			s := &storm{t: t, b: rig.Start(t, cfg, parts), seed: rand.Uint64()}
+			s := newStorm(t, cfg, parts)
 			defer steer(t, parts.Store)()
-			s.rage(rig.Long(t, 800*time.Millisecond))
-			s.calm(cfg)
+			s.rage(rig.Long(t, 600*time.Millisecond))
+			s.calm()
 		})
 	}
 }
 
-// slow is an authenticator that takes its time.
-type slow struct{}
-
-func (slow) Authenticate(ctx context.Context, r *auth.Request) auth.Decision {
-	if rand.IntN(8) == 0 {
-		select {
-		case <-time.After(time.Duration(rand.IntN(10)) * time.Millisecond):
-		case <-ctx.Done():
-		}
+func newStorm(t *testing.T, cfg engine.Config, parts engine.Parts) *storm {
+	t.Helper()
+	s := &storm{t: t, b: rig.Start(t, cfg, parts), cfg: cfg, seed: rand.Uint64()}
+	for _, a := range s.b.Addrs() {
+		s.addrs = append(s.addrs, strings.TrimPrefix(a.URL, "tcp://"))
 	}
-	if rand.IntN(50) == 0 {
-		return auth.Decision{Result: auth.Deny, Reason: mqtt.BadUserNameOrPassword}
-	}
-	return auth.Decision{Result: auth.Allow, Principal: "somebody"}
+	return s
 }
 
 // rage lets the clients loose.
@@ -99,34 +102,54 @@ func (s *storm) rage(d time.Duration) {
 func (s *storm) embed() {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(s.seed, 1<<32))
-	for time.Now().Before(s.end) {
+	for time.Now().Before(s.end) && !s.stopping.Load() {
 		sub, err := s.b.Subscribe(ctx, filters[rng.IntN(plainFilters)], func(m engine.Message) { s.intact(m.Topic, m.Payload) })
 		if err != nil {
-			s.t.Errorf("Subscribe: %v", err)
+			s.failed("Subscribe", err)
 			return
 		}
 		for range 20 {
 			m := engine.Message{Topic: []byte(pick(rng, topics)), Payload: payload(rng), QoS: byte(rng.IntN(3)), Retain: rng.IntN(9) == 0}
 			if err := s.b.Publish(ctx, m); err != nil {
-				s.t.Errorf("Publish: %v", err)
+				s.failed("Publish", err)
 			}
 			if _, err := s.b.Disconnect(ctx, clientID(rng), mqtt.AdministrativeAction); err != nil {
-				s.t.Errorf("Disconnect: %v", err)
+				s.failed("Disconnect", err)
+			}
+			s.cfg.Limits.MaxInflight = 1 + rng.IntN(50)
+			s.cfg.Limits.OutboundTopicAliases = rng.IntN(5)
+			if err := s.b.Reload(s.cfg); err != nil {
+				s.failed("Reload", err)
 			}
 			nap(rng, 5)
 		}
 		if err := sub.Close(ctx); err != nil {
-			s.t.Errorf("Close: %v", err)
+			s.failed("Close", err)
 		}
 	}
 }
 
-// calm ends everything and looks for leftovers.
-func (s *storm) calm(cfg engine.Config) {
-	s.t.Helper()
+// bury closes the connections that were forgotten.
+func (s *storm) bury() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, c := range s.zombies {
 		_ = c.Close()
 	}
+	s.zombies = nil
+}
+
+// failed reports what the embedder was refused, unless the broker is being stopped.
+func (s *storm) failed(what string, err error) {
+	if !errors.Is(err, engine.ErrStopped) || !s.stopping.Load() {
+		s.t.Errorf("%s: %v", what, err)
+	}
+}
+
+// calm ends everything and looks for leftovers.
+func (s *storm) calm() {
+	s.t.Helper()
+	s.bury()
 	s.b.Forward(3 * time.Hour) // all wills are out, all sessions over
 	want := engine.Inventory{}
 	if !rig.Eventually(func() bool {
@@ -136,14 +159,14 @@ func (s *storm) calm(cfg engine.Config) {
 	}) {
 		s.t.Errorf("the broker holds on to something: %+v", s.b.Inventory())
 	}
-	n := s.retained(cfg)
+	n := s.retained()
 	s.b.Forward(3 * time.Hour)
 	s.b.Empty(0)
 	s.t.Logf("%d retained messages set, read back and cleared; dropped %v, closed %v", n, s.b.Stats().Dropped, s.b.Stats().ClosedByBroker)
 }
 
 // retained sets a retained message on every topic, reads them all back and clears them.
-func (s *storm) retained(cfg engine.Config) int {
+func (s *storm) retained() int {
 	c, err := rig.Dial(s.b.Addr, mqtt.V5)
 	if err != nil {
 		s.t.Fatal(err)
@@ -165,8 +188,8 @@ func (s *storm) retained(cfg engine.Config) int {
 	want := map[string]string{}
 	var b []byte
 	for i, topic := range topics { // clear, so that a limit leaves room for exactly the first ones
-		b = (&mqtt.Publish{Topic: []byte(topic), Retain: true}).AppendTo(b, c.V)
-		if cfg.Retain.MaxMessages == 0 || i < cfg.Retain.MaxMessages {
+		b = clearing(b, topic)
+		if s.cfg.Retain.MaxMessages == 0 || i < s.cfg.Retain.MaxMessages {
 			want[topic] = fmt.Sprint("final ", i)
 		}
 	}
@@ -198,7 +221,7 @@ func (s *storm) retained(cfg engine.Config) int {
 	}
 	b = b[:0]
 	for _, topic := range topics {
-		b = (&mqtt.Publish{Topic: []byte(topic), Retain: true}).AppendTo(b, c.V)
+		b = clearing(b, topic)
 	}
 	if _, err := c.Write(append(b, byte(mqtt.DISCONNECT)<<4, 0)); err != nil {
 		s.t.Fatal(err)
@@ -210,6 +233,14 @@ func (s *storm) retained(cfg engine.Config) int {
 		s.t.Errorf("after DISCONNECT: %v, want the connection closed", err)
 	}
 	return len(want)
+}
+
+// clearing appends what deletes the retained message of a topic on either listener.
+func clearing(b []byte, topic string) []byte {
+	for _, mount := range []string{"", "site/"} {
+		b = (&mqtt.Publish{Topic: []byte(mount + topic), Retain: true}).AppendTo(b, mqtt.V5)
+	}
+	return b
 }
 
 // steer commits what the broker appends to a delayed store, at random, until the returned func is called.

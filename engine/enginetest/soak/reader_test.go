@@ -73,6 +73,10 @@ func (r *reader) packet(h mqtt.Header, body []byte) {
 		return
 	}
 	switch p := got.(type) {
+	case *mqtt.Auth:
+		if p.Reason == mqtt.ContinueAuthentication && r.rng.IntN(20) > 0 {
+			_, _ = r.c.Write(authPacket(mqtt.ContinueAuthentication))
+		}
 	case *mqtt.Connack:
 		close(r.welcome)
 	case *mqtt.Publish:
