@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -49,8 +50,18 @@ func (l *loop) ask(c *conn, question func(context.Context) auth.Decision, answer
 		ctx, cancel := context.WithTimeout(l.b.ctx, timeout)
 		defer cancel()
 		done := make(chan auth.Decision, 1)
-		go func() { done <- question(ctx) }()
 		d := auth.Decision{Result: auth.Deny, Reason: mqtt.ServerUnavailable}
+		go func() {
+			answer := d
+			defer func() {
+				if v := recover(); v != nil {
+					l.b.log.Error("panic in a part", "part", "authenticator", "panic", v, "stack", string(debug.Stack()))
+					l.post(func(l *loop) { l.count.panics.add(1) })
+				}
+				done <- answer
+			}()
+			answer = question(ctx)
+		}()
 		select {
 		case d = <-done:
 		case <-ctx.Done():
@@ -233,11 +244,9 @@ func (l *loop) hangUpEarly(c *conn, flags byte, body []byte) {
 
 // mayPublish asks the authorizer.
 func (l *loop) mayPublish(id *auth.Identity, topic []byte, qos uint8, retain bool) bool {
-	a := l.b.parts.Authorizer
-	return a == nil || id == nil || id.Superuser || a.Authorize(id, auth.Publish, topic, qos, retain) == auth.Allowed
+	return l.b.parts.Authorizer == nil || id == nil || id.Superuser || l.allowed(id, auth.Publish, topic, qos, retain)
 }
 
 func (l *loop) maySubscribe(id *auth.Identity, filter []byte, qos uint8) bool {
-	a := l.b.parts.Authorizer
-	return a == nil || id == nil || id.Superuser || a.Authorize(id, auth.Subscribe, filter, qos, false) == auth.Allowed
+	return l.b.parts.Authorizer == nil || id == nil || id.Superuser || l.allowed(id, auth.Subscribe, filter, qos, false)
 }

@@ -184,6 +184,7 @@ func (c *conn) resume() {
 	if !c.reading() {
 		return
 	}
+	defer c.guard()
 	if c.has(pausedInput) {
 		c.flags &^= pausedInput
 		c.nc.Resume()

@@ -118,7 +118,7 @@ func (l *loop) deliverWaiting(items []waiting) {
 // d.Msg is the caller's reference; what stays here takes its own.
 func (l *loop) deliver(s *sess, d session.Delivery) {
 	if s.Sink {
-		l.sinks[s.Slot](d.Msg)
+		l.give(s.Slot, d.Msg)
 		return
 	}
 	c := s.conn

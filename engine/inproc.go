@@ -80,10 +80,9 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 		s.Slot, s.Gen = b.slots.Take(l.id)
 		b.slots.SetFlags(s.Slot, fanout.SlotOnline, 0)
 		l.setSession(s.Slot, s)
-		sink := func(m *fanout.Message) {
+		l.sinks[s.Slot] = func(m *fanout.Message) {
 			handler(Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.QoS, Retain: m.Retain})
 		}
-		l.sinks[s.Slot] = sink
 		sub.s = s
 		l.addSubscription(s, f, fanout.Target{Slot: s.Slot, Gen: s.Gen, QoS: 2, Flags: fanout.RetainAsPublished}, false)
 		for _, ref := range b.retained.Collect(f, nil) {
@@ -92,7 +91,7 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 				continue
 			}
 			if m, expired := l.retainedMessage(topic, value); !expired {
-				sink(m)
+				l.give(s.Slot, m)
 				l.pool.Release(m, 1)
 			}
 		}

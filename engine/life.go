@@ -82,7 +82,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	doubt := l.uncommitted()
 	l.storeSession(s)
 	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
-		h.Connected(c.info())
+		l.observe(func() { h.Connected(c.info()) })
 	}
 	l.accept(c, present, had)
 	l.giveOpening(c)
@@ -104,7 +104,7 @@ func (l *loop) setKeepAlive(c *conn) {
 // offline takes a connection from its session: the will, then how long the session is kept.
 func (l *loop) offline(s *sess, c *conn) {
 	if h := l.b.parts.Hooks; h != nil && h.Disconnected != nil {
-		h.Disconnected(c.info(), c.reason)
+		l.observe(func() { h.Disconnected(c.info(), c.reason) })
 	}
 	s.conn, c.sess = nil, nil
 	l.count.online.sub(1)

@@ -10,7 +10,9 @@ import (
 	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
-// Parts is the behaviour of a broker, next to the data in Config. Every part may be left out.
+// Parts is the behaviour of a broker, next to the data in Config. Every part may be left out. They run among the broker's
+// own work, so that their panics must end where they are called: one is logged and counted, and who decides has said no,
+// who observes is left out.
 type Parts struct {
 	// Logger takes the broker's log; nil discards it.
 	Logger *slog.Logger

@@ -36,8 +36,8 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 	}
 	reason := c.checkTopic(p)
 	l.mountTopic(c, p)
-	if r := l.b.parts.Rewriter; r != nil && reason == mqtt.Success {
-		reason = c.rewrite(r, p)
+	if l.b.parts.Rewriter != nil && reason == mqtt.Success {
+		reason = c.rewrite(p)
 	}
 	if reason == mqtt.Success && !l.mayPublish(c.sess.ident, p.Topic[len(c.sess.mount()):], p.QoS, p.Retain) {
 		reason = mqtt.NotAuthorized
@@ -91,12 +91,12 @@ func (l *loop) mountTopic(c *conn, p *mqtt.Publish) {
 }
 
 // rewrite lets the embedder change a message. What it makes of the topic has to be one that the client could publish to.
-func (c *conn) rewrite(r Rewriter, p *mqtt.Publish) mqtt.Reason {
+func (c *conn) rewrite(p *mqtt.Publish) mqtt.Reason {
 	m := Message{Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain}
 	if p.Props.Has(mqtt.PropMessageExpiry) {
 		m.Expiry = time.Duration(p.Props.MessageExpiry) * time.Second
 	}
-	if reason := r.Rewrite(c.info(), &m); reason.Failed() {
+	if reason := c.rewritten(&m); reason.Failed() {
 		return reason
 	}
 	mount := c.sess.mount()
@@ -164,7 +164,7 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 		return
 	}
 	if h := l.b.parts.Hooks; h != nil && h.Published != nil {
-		h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain)
+		l.observe(func() { h.Published(c.info(), p.Topic, p.Payload, p.QoS, p.Retain) })
 	}
 	code := mqtt.Success
 	if plan.Empty() {

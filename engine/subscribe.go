@@ -46,7 +46,7 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 			if !code.Failed() {
 				filter = c.sess.fullFilter(filter)
 			}
-			h.Subscribed(c.info(), filter, code)
+			l.observe(func() { h.Subscribed(c.info(), filter, code) })
 		}
 		if code > mqtt.GrantedQoS2 {
 			continue
@@ -212,7 +212,7 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 			continue
 		}
 		if h := l.b.parts.Hooks; h != nil && h.Unsubscribed != nil {
-			h.Unsubscribed(c.info(), c.sess.fullFilter(f))
+			l.observe(func() { h.Unsubscribed(c.info(), c.sess.fullFilter(f)) })
 		}
 		if l.storeUnsubscription(c.sess, f) {
 			need = true
