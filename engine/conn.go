@@ -184,7 +184,6 @@ func (c *conn) resume() {
 	if !c.reading() {
 		return
 	}
-	defer c.guard()
 	if c.has(pausedInput) {
 		c.flags &^= pausedInput
 		c.nc.Resume()

@@ -41,12 +41,3 @@ func (l *loop) recovered(part string) {
 		l.log.Error("panic in a part", "part", part, "panic", v, "stack", string(debug.Stack()))
 	}
 }
-
-// guard is deferred around a connection's step that runs among the loop's own work: a panic closes the connection, as
-// it does while its input is read.
-func (c *conn) guard() {
-	if v := recover(); v != nil {
-		handler{c.l.b}.Panicked(c.nc, v, debug.Stack())
-		c.l.hangUp(c)
-	}
-}
