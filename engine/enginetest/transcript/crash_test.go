@@ -129,9 +129,15 @@ type peer struct {
 
 // connect opens a connection; what is open is sent again once there is a CONNACK.
 func (p *peer) connect(s *scenario, name string, loop int, clean bool) {
-	p.c = newClient(s, name, fmt.Sprint(loop), args{s: s})
-	p.c.react = p.react
-	s.add(p.c)
+	c := newClient(s, name, fmt.Sprint(loop), args{s: s})
+	c.react = func(h mqtt.Header, body []byte) []byte {
+		if p.c != c {
+			return nil // of a connection that it has given up
+		}
+		return p.react(h, body)
+	}
+	p.c = c
+	s.add(c)
 	start := "connect clean=0 expiry=1000"
 	if clean {
 		start = "connect clean=1 expiry=1000"
