@@ -33,8 +33,13 @@ func TestConnectionsThatNeverConnect(t *testing.T) {
 	if !rig.Eventually(func() bool { return b.Inventory().Connections == all }) {
 		t.Fatalf("got %+v, want %d connections", b.Inventory(), all)
 	}
-	if v := b.Inventory(); v.InputBytes+v.OutputBytes > 0 || v.Sessions != 2 || v.Timers != conns {
-		t.Errorf("with silent connections: got %+v, want 2 sessions, %d timers and no buffers", v, conns)
+	// The neighbour's own packets may be on their way: what is asked is that there is a moment without any.
+	quiet := func() bool {
+		v := b.Inventory()
+		return v.InputBytes+v.OutputBytes == 0 && v.Sessions == 2 && v.Timers == conns
+	}
+	if !rig.Eventually(quiet) {
+		t.Errorf("with silent connections: got %+v, want 2 sessions, %d timers and no buffers", b.Inventory(), conns)
 	}
 	b.Advance(cfg.Limits.ConnectTimeout + time.Second)
 	if got, want := load.says(), fmt.Sprint(conns, " closed"); got != want {
