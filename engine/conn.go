@@ -122,7 +122,7 @@ func (c *conn) reading() bool {
 	switch c.state {
 	case connected:
 		// A client that does not read its answers is not asked for more questions.
-		return !c.has(unanswered) && (!c.has(blocked) || c.roomy())
+		return !c.has(unanswered) && !c.waits() && (!c.has(blocked) || c.roomy())
 	case awaitConnect, exchanging:
 		return true
 	}
@@ -133,6 +133,11 @@ func (c *conn) reading() bool {
 func (c *conn) roomy() bool {
 	return int(c.outBytes) <= int(c.live.Limits.MaxOutboundBytes) && len(c.out) <= maxOutItems
 }
+
+// waits tells whether so much is asked and not answered, for want of a commit, that no more should be.
+func (c *conn) waits() bool { return len(c.held()) >= maxHeld }
+
+const maxHeld = 4096
 
 // maxOutItems bounds the queue where packets are so small that their bytes would not.
 const maxOutItems = 16384

@@ -83,6 +83,11 @@ func (l *loop) deliverTo(m *fanout.Message, plan *fanout.Plan, t fanout.Target, 
 // stray is a message for a session that is not here: on its way here, gone, or moved away meanwhile.
 func (l *loop) stray(m *fanout.Message, plan *fanout.Plan, t fanout.Target, seq uint64) {
 	if p := l.pending[t.Slot]; p != nil {
+		// Above QoS 0 publishers wait for the same commit as the session, if it waits for one.
+		if min(m.QoS, t.QoS) == 0 && len(p.items) >= l.live.Session.MaxQueuedMessages {
+			l.dropped(DropQueueFull)
+			return
+		}
 		m.Hold(1)
 		p.items = append(p.items, waiting{msg: m, plan: plan, target: t, seq: seq})
 		return

@@ -222,9 +222,12 @@ func (l *loop) letGo(c *conn) {
 	default:
 		c.x.held = list[n:]
 	}
-	if c.has(unanswered) { // the CONNACK was the first of them
+	switch {
+	case c.has(unanswered): // the CONNACK was the first of them
 		c.flags &^= unanswered
 		c.resume()
+	case len(list) >= maxHeld:
+		l.goOn(c)
 	}
 }
 

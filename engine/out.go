@@ -221,13 +221,18 @@ func (l *loop) drained(c *conn) {
 	}
 	if c.state == connected {
 		l.pump(c.sess)
-		switch {
-		case !c.has(pausedInput):
-		case l.throttled:
-			l.throttle(c) // it goes on with the others
-		default:
-			c.resume()
-		}
+		l.goOn(c)
+	}
+}
+
+// goOn reads on from a connection of which one reason not to is gone.
+func (l *loop) goOn(c *conn) {
+	switch {
+	case !c.has(pausedInput):
+	case l.throttled:
+		l.throttle(c) // it goes on with the others
+	default:
+		c.resume()
 	}
 }
 

@@ -55,7 +55,7 @@ func (l *loop) connTimer(c *conn) {
 		if limit == 0 {
 			return
 		}
-		if c.has(slowed) { // nobody listens: what it said meanwhile is not known
+		if c.has(slowed) || c.waits() { // nobody listens: what it said meanwhile is not known
 			c.lastSeen = l.tick
 		}
 		if idle := l.tick - c.lastSeen; idle < limit {

@@ -70,7 +70,7 @@ var layers = map[string]layer{
 	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
 	"engine/enginetest/rig":        {imports: "engine codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
-	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/auth codec/mqtt"},
+	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
 	// the program

@@ -37,7 +37,7 @@ func TestPublishersWaitForALoopThatIsBehind(t *testing.T) {
 	}
 	var clients []*rig.Conn
 	for i := range 4 {
-		clients = append(clients, connect(t, b, mqtt.V311, fmt.Sprint(i)))
+		clients = append(clients, connectAs(t, b, mqtt.V311, &mqtt.Connect{ClientID: fmt.Append(nil, i), CleanStart: true, KeepAlive: 10}))
 	}
 	if err := b.Publish(context.Background(), engine.Message{Topic: []byte("flood"), Payload: make([]byte, 4)}); err != nil {
 		t.Fatal(err)
@@ -49,6 +49,10 @@ func TestPublishersWaitForALoopThatIsBehind(t *testing.T) {
 	const read = 64 << 10
 	if most := int64(highWater + 4*read/size); many < highWater || many > most {
 		t.Errorf("messages held while a loop does nothing: got %d, want %d to %d", many, highWater, most)
+	}
+	b.Advance(time.Hour) // it is not the publisher who is silent
+	if !rig.Eventually(func() bool { return b.Stats().ClosedByBroker[mqtt.KeepAliveTimeout.String()] > 0 }) {
+		t.Error("nobody on the publisher's loop was found to be silent")
 	}
 	close(gate)
 	if err := pub.SetWriteDeadline(time.Time{}); err != nil {
@@ -62,7 +66,7 @@ func TestPublishersWaitForALoopThatIsBehind(t *testing.T) {
 	if received != sent+1 {
 		t.Errorf("received: got %d, want %d", received, sent+1)
 	}
-	t.Logf("%d messages, %d of them held at the worst", sent, many)
+	t.Logf("%d messages, %d of them held at the worst, closed %v", sent, many, b.Stats().ClosedByBroker)
 }
 
 // answering finds a client whose loop is not held.

@@ -45,7 +45,9 @@ func TestPartsThatPanic(t *testing.T) {
 		Hooks: &engine.Hooks{
 			Connected:    func(c engine.ClientInfo) { tripped(c.ClientID) },
 			Disconnected: func(c engine.ClientInfo, _ mqtt.Reason) { tripped(c.ClientID) },
-			Subscribed:   func(_ engine.ClientInfo, f []byte, _ mqtt.Reason) { tripped(string(bytes.TrimPrefix(f, []byte("hook/")))) },
+			Subscribed: func(_ engine.ClientInfo, f []byte, _ mqtt.Reason) {
+				tripped(string(bytes.TrimPrefix(f, []byte("hook/"))))
+			},
 			Unsubscribed: func(_ engine.ClientInfo, f []byte) { tripped(string(bytes.TrimPrefix(f, []byte("hook/")))) },
 			Published: func(_ engine.ClientInfo, topic, _ []byte, _ uint8, _ bool) {
 				tripped(string(bytes.TrimPrefix(topic, []byte("hook/"))))
