@@ -53,7 +53,18 @@ func newClient(s *scenario, name, loop string, a args) *client {
 	c.placed = s.rig.cfg.Loops > 1 && a.number("listener", 0) == 0
 	c.use(s.rig.socket(c.loop, a.number("listener", 0)))
 	c.auto = a.flag("auto")
+	c.speak(a)
 	return c
+}
+
+// speak sets the protocol version that a command names.
+func (c *client) speak(a args) {
+	switch {
+	case a.flag("v31"):
+		c.version = mqtt.V31
+	case a.flag("v311"):
+		c.version = mqtt.V311
+	}
 }
 
 // use gives the client its connection.

@@ -52,12 +52,7 @@ func (c *client) encode(a args) []byte {
 }
 
 func (c *client) connect(a args) []byte {
-	switch {
-	case a.flag("v31"):
-		c.version = mqtt.V31
-	case a.flag("v311"):
-		c.version = mqtt.V311
-	}
+	c.speak(a)
 	p := mqtt.Connect{
 		Version: c.version, CleanStart: a.number("clean", 1) == 1, KeepAlive: uint16(a.number("keepalive", 0)),
 		ClientID: []byte(a.text("id", c.name)),

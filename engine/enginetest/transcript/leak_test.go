@@ -6,6 +6,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // checkLeaks ends whatever the scenario has left, connection by connection and session by session, and sees that the
@@ -33,10 +34,33 @@ func (r *rig) checkLeaks() {
 		}
 		left.Retained = 0
 		if left == (engine.Inventory{}) {
+			r.checkStore()
 			return
 		}
 	}
 	r.s.t.Errorf("%s: after all clients and sessions have ended the broker still holds %+v", r.s.at, left)
+}
+
+// checkStore sees that the store has forgotten what the broker has, but for retained messages and notes.
+func (r *rig) checkStore() {
+	if r.mem == nil {
+		return
+	}
+	retained := 0
+	_ = r.mem.Recover(context.Background(), func(rec *store.Record) error {
+		switch rec.Kind {
+		case store.META:
+		case store.RET:
+			retained++
+		default:
+			r.s.t.Errorf("%s: after all sessions have ended the store still holds %v of session %d, client %q, message %d",
+				r.s.at, rec.Kind, rec.Session.ID, rec.Session.ClientID, rec.Message.ID)
+		}
+		return nil
+	})
+	if n := int(r.b.Stats().Retained); n != retained {
+		r.s.t.Errorf("%s: the store holds %d retained messages, the broker %d", r.s.at, retained, n)
+	}
 }
 
 // endSession connects a client once more, for nothing but a clean start.
