@@ -45,6 +45,9 @@ func (c *client) encode(a args) []byte {
 		if err != nil {
 			c.s.fatalf("%v", err)
 		}
+		if len(b) > 0 && mqtt.Type(b[0]>>4) == mqtt.PINGREQ {
+			c.pongs = append(c.pongs, false)
+		}
 		return b
 	}
 	c.s.fatalf("unknown command %q", a.verb)
