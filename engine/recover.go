@@ -197,7 +197,8 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	if x.past {
 		return nil
 	}
-	q := session.Delivery{Ref: id, Seq: d.Seq, Size: r.sizes[id], QoS: d.QoS, Retain: d.Retain, Again: true}
+	q := session.Delivery{Ref: id, Seq: d.Seq, Size: r.sizes[id], QoS: d.QoS, Retain: d.Retain, Again: true, Shared: d.Shared}
+	x.s.Grouped = x.s.Grouped || d.Shared
 	switch len(d.SubIDs) {
 	case 0:
 	case 1:
@@ -288,6 +289,9 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 			return false
 		}
 		d.Msg = l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
+		if d.Shared {
+			d.Group = l.groupOf(s, m.Topic)
+		}
 		if m.Expiry.Left > 0 {
 			d.Msg.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is loaded
 		}

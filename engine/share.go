@@ -4,6 +4,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
 )
 
 // choice is what a strategy may look at for this message.
@@ -44,6 +45,16 @@ func (l *loop) deliverShared(m *fanout.Message, k pick) {
 		l.deliver(s, d)
 		l.forms.Done(&l.pool)
 	}
+}
+
+// groupOf finds the shared subscription of a session that a topic belongs to.
+func (l *loop) groupOf(s *sess, topic []byte) *fanout.Group {
+	for name := range s.Subs.Shared() {
+		if _, filter, _, _ := trie.SplitShared([]byte(name)); trie.Matches(filter, topic) {
+			return l.b.groups.Named(name)
+		}
+	}
+	return nil
 }
 
 // redirect sends a shared message to another member.
@@ -89,7 +100,7 @@ func (l *loop) reshare(s *sess, ending bool) {
 		}
 	}
 	s.Queue.Filter(func(d *session.Delivery) bool {
-		if d.Group == nil || d.Msg == nil || !away(d) {
+		if d.Group == nil || d.Msg == nil || d.Again && d.QoS == 2 || !away(d) {
 			return true
 		}
 		l.storeAck(s, d)

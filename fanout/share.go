@@ -125,6 +125,13 @@ func (g *Groups) Retire(grp *Group) {
 	g.free = append(g.free, grp.id)
 }
 
+// Named finds a group by its whole filter; nil when it has no members.
+func (g *Groups) Named(name string) *Group {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.byName[name]
+}
+
 // Len is the number of groups.
 func (g *Groups) Len() int {
 	g.mu.RLock()

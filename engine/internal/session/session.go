@@ -25,6 +25,7 @@ type Delivery struct {
 	QoS    uint8
 	Retain bool // RETAIN as it is to be sent
 	Again  bool // it may have been sent before the broker was started: DUP
+	Shared bool // it came back from the store, and a shared subscription had chosen it
 }
 
 // IDs appends the delivery's subscription identifiers.
