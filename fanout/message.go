@@ -56,7 +56,8 @@ func (m *Message) Remaining(now time.Duration) (seconds uint32, ok bool) {
 	if left <= 0 {
 		return 0, true
 	}
-	return uint32(min((left+time.Second-1)/time.Second, 1<<32-1)), true
+	// An interval of 0 is kept as a nanosecond, and goes out as 0. [MQTT-3.3.2-6]
+	return uint32(min((left+time.Second-2)/time.Second, 1<<32-1)), true
 }
 
 // Expired tells whether the message's expiry interval has run out at now.
