@@ -248,6 +248,9 @@ func (l *loop) hangUp(c *conn) {
 // Writable: the socket takes bytes again.
 func (l *loop) writable(c *conn) {
 	c.flags &^= blocked
+	if c.has(pausedInput) { // nobody listens until it has read more: that it reads is a sign of life
+		c.lastSeen = l.tick
+	}
 	l.flush(c)
 }
 
