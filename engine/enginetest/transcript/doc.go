@@ -39,5 +39,12 @@
 //	kick ID CODE     Disconnect          decide ID allow|deny [CODE]  answer a client that auth=async asks about
 //	forbid PREFIX    the authorizer denies topics that begin so        permit PREFIX
 //
+// Each scenario is also played with its clients spread over the loops, and so with a store: whatever it leaves open must
+// not change what they receive. At the end of a broker all clients and sessions are ended, and neither it nor its store
+// may hold anything but what is retained.
+//
+// Beside the scenarios, clients with the session state of the specification see the broker crash at any commit, and in
+// random schedules (-chaos.first, -chaos.runs).
+//
 // `go test ./engine/enginetest/transcript -rewrite` renews what is expected; the difference is for a human to review.
 package transcript
