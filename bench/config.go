@@ -1,0 +1,56 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// Config is one run. What is zero takes the scenario's own default; [Config.Resolve] says what that makes of it.
+type Config struct {
+	Scenario string       `json:"scenario"`         // a name of Scenarios, or of Presets
+	Preset   string       `json:"preset,omitempty"` // the preset the scenario was made from
+	Scale    float64      `json:"scale"`            // divides (or multiplies) the clients and rates of a preset; 1 leaves them
+	Addr     string       `json:"addr"`             // host:port of the broker
+	Version  mqtt.Version `json:"version"`          // 4 or 5
+	Username string       `json:"username,omitempty"`
+	Password string       `json:"-"`
+
+	Publishers  int     `json:"publishers,omitempty"`
+	Subscribers int     `json:"subscribers,omitempty"`
+	Clients     int     `json:"clients,omitempty"` // connections of scenarios that have but one kind
+	Topics      int     `json:"topics,omitempty"`
+	Filters     int     `json:"filters,omitempty"`  // a subscriber
+	Messages    int     `json:"messages,omitempty"` // for scenarios that send a number rather than for a time
+	QoS         byte    `json:"qos"`
+	Payload     int     `json:"payload"`               // bytes, at least MinPayload
+	Window      int     `json:"window,omitempty"`      // closed loop: messages a publisher may have open (QoS 0: undelivered)
+	Rate        float64 `json:"rate,omitempty"`        // open loop: messages a second, all publishers together; 0 is closed loop
+	ConnectRate float64 `json:"connectRate,omitempty"` // connections a second; 0 is as fast as they are answered
+
+	KeepAlive time.Duration `json:"keepAlive,omitempty"`
+	Warmup    time.Duration `json:"warmup"`        // before counting begins
+	Duration  time.Duration `json:"duration"`      // of what is counted
+	Drain     time.Duration `json:"drain"`         // the longest wait for what is still under way at the end
+	Threads   int           `json:"threads"`       // event loops of the generator
+	PID       int           `json:"pid,omitempty"` // the broker's process, to read its CPU and memory; 0: not read
+
+	Progress func(Sample) `json:"-"` // called about every second with what is seen live; may be nil
+}
+
+// Sample is what a run looks like at one moment. Counts are of the interval since the sample before.
+type Sample struct {
+	At        time.Duration `json:"at"`    // since counting began (negative: warm-up)
+	Left      time.Duration `json:"left"`  // until it ends
+	Phase     string        `json:"phase"` // connect, subscribe, warm-up, run, drain
+	Interval  time.Duration `json:"interval"`
+	Connected int           `json:"connected"`
+	Sent      uint64        `json:"sent"`
+	Delivered uint64        `json:"delivered"`
+	Errors    uint64        `json:"errors"` // of every kind
+	P50       time.Duration `json:"p50"`    // latency of the interval's deliveries
+	P99       time.Duration `json:"p99"`
+	Max       time.Duration `json:"max"`
+	CPU       float64       `json:"cpu,omitempty"` // broker, cores
+	RSS       uint64        `json:"rss,omitempty"` // broker, bytes
+}
