@@ -64,6 +64,9 @@ var layers = map[string]layer{
 		tests: "codec/client",
 	},
 
+	// load from outside, any broker
+	"bench": {imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc"},
+
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
 	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt"},
