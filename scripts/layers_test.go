@@ -65,7 +65,8 @@ var layers = map[string]layer{
 	},
 
 	// load from outside, any broker
-	"bench": {imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc"},
+	"bench/internal/proc": {},
+	"bench":               {imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc"},
 
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
