@@ -74,7 +74,7 @@ format() {
 	[ -z "$wrong" ] || { echo "gofmt would change:"; echo "$wrong"; return 1; }
 }
 
-vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./...; }
+vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./... && go -C bench/peers/mochi vet ./...; }
 
 staticcheck() { "$cache/bin/staticcheck" ./... && "$cache/bin/staticcheck" -tags invariants ./...; }
 
