@@ -65,8 +65,12 @@ var layers = map[string]layer{
 	},
 
 	// load from outside, any broker
-	"bench/internal/proc": {},
-	"bench":               {imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc"},
+	"bench/internal/proc":   {},
+	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
+	"bench": {
+		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc",
+		tests:   "engine bench/internal/faulty",
+	},
 
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
