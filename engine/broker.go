@@ -45,6 +45,8 @@ type Broker struct {
 	ids           atomic.Uint64 // last name of a session or message given
 	next          atomic.Uint32
 	ready         atomic.Bool   // the loops may look at what Start has set
+	started       atomic.Bool   // Start has succeeded: what it has set may be looked at from anywhere
+	draining      atomic.Bool   // Stop was called
 	recovered     time.Duration // on the clock: when the state was read from the store
 
 	ctx    context.Context // ends when the broker has
@@ -168,6 +170,7 @@ func (b *Broker) Start() (err error) {
 	for _, l := range b.listeners {
 		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, b.admission(l)))
 	}
+	b.started.Store(true)
 	b.sys.start()
 	return nil
 }
@@ -286,6 +289,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 }
 
 func (b *Broker) shutdown(ctx context.Context) error {
+	b.draining.Store(true)
 	b.closeListeners()
 	b.sys.end()
 	for _, l := range b.loops {
@@ -348,10 +352,10 @@ func (b *Broker) awaitNoConns(ctx context.Context) {
 	}
 }
 
-// clock is the broker's monotonic time. It begins above zero, so that zero can mean never.
-func (b *Broker) clock() time.Duration {
+// clock is the broker's monotonic time, so long after it began. It begins above zero, so that zero can mean never.
+func (b *Broker) clock(passed time.Duration) time.Duration {
 	if now := b.parts.Clock; now != nil {
 		return now() + time.Second
 	}
-	return time.Since(b.began) + time.Second
+	return passed + time.Second
 }

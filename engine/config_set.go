@@ -34,6 +34,17 @@ func (c *Config) SetList(key string, values []string) error {
 	return set(reflect.ValueOf(c).Elem(), key, values, true)
 }
 
+// SetIn is Config.Set for the larger configuration of a program: config points to a struct that embeds Config and has
+// sections of its own, keyed by yaml tags in the same way.
+func SetIn(config any, key, value string) error {
+	return set(reflect.ValueOf(config).Elem(), key, []string{value}, false)
+}
+
+// SetListIn is Config.SetList for such a struct.
+func SetListIn(config any, key string, values []string) error {
+	return set(reflect.ValueOf(config).Elem(), key, values, true)
+}
+
 // set walks key from root, a struct, and writes values to the field it ends at. listed says that values are elements
 // already, so that a single one is not cut at its commas.
 func set(root reflect.Value, key string, values []string, listed bool) error {
@@ -83,10 +94,14 @@ func step(v reflect.Value, part string) (reflect.Value, error) {
 // isSection reports whether a type is a struct of keyed fields rather than a value.
 func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct }
 
-// field finds a section's field by its key.
+// field finds a section's field by its key. What a section embeds is of the section itself.
 func field(section reflect.Value, key string) (reflect.Value, bool) {
 	for i := range section.NumField() {
-		if section.Type().Field(i).Tag.Get("yaml") == key {
+		if f := section.Type().Field(i); f.Anonymous {
+			if v, ok := field(section.Field(i), key); ok {
+				return v, true
+			}
+		} else if f.Tag.Get("yaml") == key {
 			return section.Field(i), true
 		}
 	}
@@ -97,7 +112,11 @@ func field(section reflect.Value, key string) (reflect.Value, bool) {
 func keysOf(section reflect.Type) []string {
 	keys := make([]string, 0, section.NumField())
 	for i := range section.NumField() {
-		keys = append(keys, section.Field(i).Tag.Get("yaml"))
+		if f := section.Field(i); f.Anonymous {
+			keys = append(keys, keysOf(f.Type)...)
+		} else {
+			keys = append(keys, f.Tag.Get("yaml"))
+		}
 	}
 	return keys
 }

@@ -27,6 +27,7 @@ func (h handler) Open(nc *netloop.Conn) {
 	if l.leaving {
 		c.refuse(mqtt.ServerUnavailable, "")
 	}
+	l.leave()
 }
 
 // Data is what one read brought.
@@ -41,6 +42,7 @@ func (h handler) Data(nc *netloop.Conn, b []byte) {
 		l.throttle(c)
 	}
 	l.wantPass()
+	l.leave()
 }
 
 // Closed is the end of a socket.
@@ -52,6 +54,7 @@ func (h handler) Closed(nc *netloop.Conn, _ error) {
 	c.l.update()
 	c.closed()
 	c.l.wantPass()
+	c.l.leave()
 }
 
 // Writable is a socket that takes bytes again.
@@ -60,6 +63,7 @@ func (h handler) Writable(nc *netloop.Conn) {
 	c.l.update()
 	c.l.writable(c)
 	c.l.wantPass()
+	c.l.leave()
 }
 
 // Wake is something in the inbox.
@@ -68,6 +72,7 @@ func (h handler) Wake(nl *netloop.Loop) {
 	l.update()
 	l.drain()
 	l.endPass()
+	l.leave()
 }
 
 // Flush is the end of a round in which something was left to do.
@@ -75,6 +80,7 @@ func (h handler) Flush(nl *netloop.Loop) {
 	l := loopOf(nl)
 	l.update()
 	l.endPass()
+	l.leave()
 }
 
 // Tick is about every tenth of a second.
@@ -84,8 +90,14 @@ func (h handler) Tick(nl *netloop.Loop, _ time.Duration) {
 	}
 	l := loopOf(nl)
 	l.update()
+	l.onTick()
+	l.leave()
+}
+
+// onTick lets the timers go on, a bounded number at once.
+func (l *loop) onTick() {
 	if l.wheel.Advance(l.tick, l.fire) {
-		l.post(func(l *loop) { h.Tick(l.nl, l.now) })
+		l.post((*loop).onTick)
 	}
 	l.samplePressure()
 	l.sweep()

@@ -14,16 +14,17 @@ import (
 
 // loop is what one event loop owns. Everything here is touched by its goroutine only, but the inbox.
 type loop struct {
-	b      *Broker
-	id     uint32
-	nl     *netloop.Loop
-	log    *slog.Logger
-	live   *Live
-	now    time.Duration // monotonic since the broker began; of the running callback
-	tick   uint32        // now in ticks
-	pool   fanout.Pool
-	router *fanout.Router
-	count  counters
+	b       *Broker
+	id      uint32
+	nl      *netloop.Loop
+	log     *slog.Logger
+	live    *Live
+	now     time.Duration // monotonic since the broker began; of the running callback
+	entered time.Duration // when the running callback began, by the machine's clock
+	tick    uint32        // now in ticks
+	pool    fanout.Pool
+	router  *fanout.Router
+	count   counters
 
 	inbox fanout.Inbox
 	spare []fanout.Item
@@ -93,9 +94,14 @@ func (l *loop) connAt(i uint32) *connSlot { return &l.conns[i/connChunk][i%connC
 
 // update sets the loop's clock; it begins each callback.
 func (l *loop) update() {
-	l.now = l.b.clock()
+	l.entered = time.Since(l.b.began)
+	l.now = l.b.clock(l.entered)
 	l.tick = uint32(l.now / tickLength)
 }
+
+// leave ends each callback: what it took is the loop's busy time. With update's this is the second look at the clock
+// in a callback, about 40 ns.
+func (l *loop) leave() { l.count.busy.add(uint64(time.Since(l.b.began) - l.entered)) }
 
 // wantPass makes sure that what was put into the batch is committed.
 func (l *loop) wantPass() {

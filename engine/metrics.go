@@ -50,6 +50,7 @@ type counters struct {
 	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
 	writes                counter
+	busy                  counter // nanoseconds spent in the handler
 }
 
 // Stats is a sum over all loops at one moment.

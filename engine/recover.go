@@ -48,7 +48,7 @@ func (b *Broker) recover() error {
 	if b.parts.Store == nil {
 		return nil
 	}
-	b.recovered = b.clock()
+	b.recovered = b.clock(time.Since(b.began))
 	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{}}
 	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
 		return err

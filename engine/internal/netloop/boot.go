@@ -29,7 +29,7 @@ func (e *Engine) boot(cfg Config) error {
 		if err := l.attach(); err != nil {
 			return fmt.Errorf("netloop: loop %d: %w", i, err)
 		}
-		labels := pprof.Labels("loop", strconv.Itoa(i))
+		labels := pprof.Labels("role", "loop", "loop", strconv.Itoa(i))
 		err := l.onLoop(func() { pprof.SetGoroutineLabels(pprof.WithLabels(background, labels)) })
 		if err != nil {
 			return fmt.Errorf("netloop: loop %d: %w", i, err)

@@ -102,6 +102,7 @@ func (l *Loop) flush() {
 func (l *Loop) tick() {
 	defer l.recovered(nil)
 	now := l.e.now()
+	l.lag.handled(now)
 	l.expire(now)
 	l.e.h.Tick(l, now)
 }

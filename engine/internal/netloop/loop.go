@@ -45,7 +45,8 @@ type Loop struct {
 		sync.Mutex
 		fds []int32
 	}
-	_ [64]byte
+	_   [64]byte
+	lag lag
 
 	// From here on the loop's goroutine only.
 	deferred, inPass, flushing, reaping, stopping, gone bool

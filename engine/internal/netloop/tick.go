@@ -13,6 +13,7 @@ func (e *Engine) tick(every time.Duration) {
 		select {
 		case <-t.C:
 			for _, l := range e.loops {
+				l.lag.posted(e.now())
 				l.want(wantTick)
 			}
 		case <-e.quit:
