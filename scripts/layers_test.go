@@ -31,6 +31,8 @@ const (
 	kong   = " github.com/alecthomas/kong"
 	yaml   = " github.com/goccy/go-yaml"
 	sys    = " golang.org/x/sys"
+
+	prometheus = " github.com/prometheus"
 )
 
 // layers is the architecture: who may import whom. Imports point down only, so each package's words stand above it.
@@ -66,9 +68,10 @@ var layers = map[string]layer{
 
 	// load from outside, any broker
 	"bench/internal/proc":   {},
+	"bench/internal/human":  {},
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
-		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc",
+		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human",
 		tests:   "engine bench/internal/faulty",
 	},
 
@@ -81,9 +84,11 @@ var layers = map[string]layer{
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
+	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec/client"},
+
 	// the program
-	"cmd/penstock/internal/config": {imports: "engine" + yaml},
-	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine codec/client codec/mqtt" + kong},
+	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},
+	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin codec/client codec/mqtt" + kong},
 
 	"scripts": {},
 }
