@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// options are what a run can be given by name, in a file of comparisons and as flags of the command.
+var options = []struct {
+	name string
+	set  func(c *Config, value string) error
+}{
+	{"scale", float(func(c *Config) *float64 { return &c.Scale })},
+	{"protocol-version", setVersion},
+	{"username", func(c *Config, v string) error { c.Username = v; return nil }},
+	{"password", func(c *Config, v string) error { c.Password = v; return nil }},
+	{"publishers", integer(func(c *Config) *int { return &c.Publishers })},
+	{"subscribers", integer(func(c *Config) *int { return &c.Subscribers })},
+	{"clients", integer(func(c *Config) *int { return &c.Clients })},
+	{"topics", integer(func(c *Config) *int { return &c.Topics })},
+	{"filters", integer(func(c *Config) *int { return &c.Filters })},
+	{"messages", integer(func(c *Config) *int { return &c.Messages })},
+	{"qos", setQoS},
+	{"payload", integer(func(c *Config) *int { return &c.Payload })},
+	{"window", integer(func(c *Config) *int { return &c.Window })},
+	{"rate", float(func(c *Config) *float64 { return &c.Rate })},
+	{"connect-rate", float(func(c *Config) *float64 { return &c.ConnectRate })},
+	{"keepalive", duration(func(c *Config) *time.Duration { return &c.KeepAlive })},
+	{"warmup", duration(func(c *Config) *time.Duration { return &c.Warmup })},
+	{"duration", duration(func(c *Config) *time.Duration { return &c.Duration })},
+	{"drain", duration(func(c *Config) *time.Duration { return &c.Drain })},
+	{"threads", integer(func(c *Config) *int { return &c.Threads })},
+}
+
+// Options are the names that Set knows.
+func Options() []string {
+	names := make([]string, len(options))
+	for i, o := range options {
+		names[i] = o.name
+	}
+	return names
+}
+
+// Set gives one option its value, written as on the command line: "5s" is a duration, "311" and "5" are versions.
+func (c *Config) Set(name, value string) error {
+	i := slices.Index(Options(), name)
+	if i < 0 {
+		return fmt.Errorf("%s: unknown option; there are %s", name, strings.Join(Options(), ", "))
+	}
+	if err := options[i].set(c, value); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func integer(field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is no number from 0 up", value)
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+func float(field func(*Config) *float64) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		f, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(f >= 0) {
+			return fmt.Errorf("%q is no number from 0 up", value)
+		}
+		*field(c) = f
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is no duration such as 500ms or 10s", value)
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+func setVersion(c *Config, value string) error {
+	switch strings.TrimPrefix(value, "mqttv") {
+	case "311", "4":
+		c.Version = mqtt.V311
+	case "5":
+		c.Version = mqtt.V5
+	default:
+		return fmt.Errorf("%q is neither 311 nor 5", value)
+	}
+	return nil
+}
+
+func setQoS(c *Config, value string) error {
+	if len(value) != 1 || value[0] < '0' || value[0] > '2' {
+		return fmt.Errorf("%q is neither 0, 1 nor 2", value)
+	}
+	c.QoS = value[0] - '0'
+	return nil
+}

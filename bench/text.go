@@ -1,0 +1,238 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/bench/internal/human"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+)
+
+// Text writes the report for people: what was run, what came of it, and loudest what went wrong.
+func (r *Report) Text(w io.Writer) error {
+	var t textReport
+	t.heading(r)
+	t.deliveries(r)
+	t.percentiles("latency", r.Latency, "")
+	t.percentiles("connect", r.Connect, "CONNECT to CONNACK")
+	t.percentiles("subscribe", r.Subscribe, "SUBSCRIBE to SUBACK")
+	t.figures(r.Figures)
+	t.broker(r)
+	t.generator(&r.Load)
+	t.machine(&r.Env)
+	t.notes(r)
+	t.faults(&r.Faults)
+	_, err := w.Write(t.Bytes())
+	return err
+}
+
+// textReport is a report in the making: lines of a name and what belongs to it.
+type textReport struct{ bytes.Buffer }
+
+func (t *textReport) line(name, format string, a ...any) {
+	fmt.Fprintf(t, "  %-11s %s\n", name, fmt.Sprintf(format, a...))
+}
+
+func (t *textReport) heading(r *Report) {
+	fmt.Fprintf(t, "%s\n%s\n\n", r.Title(), r.Config.Shape())
+}
+
+// Title names scenario, broker and protocol in one line.
+func (r *Report) Title() string {
+	c := &r.Config
+	parts := []string{c.Scenario}
+	if c.Preset != "" && c.Preset != c.Scenario {
+		parts[0] = fmt.Sprintf("%s (%s)", c.Preset, c.Scenario)
+	}
+	if c.Scale != 0 && c.Scale != 1 {
+		parts[0] += " × " + human.Number(c.Scale)
+	}
+	if r.Env.Broker != "" {
+		parts = append(parts, r.Env.Broker)
+	}
+	return strings.Join(append(parts, c.Addr, versionName(c.Version)), " · ")
+}
+
+func versionName(v mqtt.Version) string {
+	switch v {
+	case mqtt.V31:
+		return "MQTT 3.1"
+	case mqtt.V5:
+		return "MQTT 5.0"
+	}
+	return "MQTT 3.1.1"
+}
+
+// Shape says in words how the load looks: who, how much, how fast.
+func (c *Config) Shape() string {
+	var parts []string
+	add := func(n int, one string) {
+		if n > 0 {
+			parts = append(parts, human.Plural(n, one))
+		}
+	}
+	add(c.Clients, "client")
+	add(c.Publishers, "publisher")
+	add(c.Subscribers, "subscriber")
+	add(c.Topics, "topic")
+	if c.Filters > 1 {
+		parts = append(parts, human.Count(c.Filters)+" filters each")
+	}
+	add(c.Messages, "message")
+	parts = append(parts, fmt.Sprintf("QoS %d", c.QoS), human.Count(c.Payload)+" B payload")
+	switch {
+	case c.Rate > 0:
+		parts = append(parts, "open loop at "+human.Number(c.Rate)+" messages/s")
+	case c.Window > 0:
+		parts = append(parts, "window "+human.Count(c.Window))
+	}
+	if c.ConnectRate > 0 {
+		parts = append(parts, human.Number(c.ConnectRate)+" connections/s")
+	}
+	return strings.Join(append(parts, human.Plural(c.Threads, "load thread")), ", ")
+}
+
+func (t *textReport) deliveries(r *Report) {
+	if r.Sent > 0 {
+		t.line("sent", "%s (%s/s)", human.Count(r.Sent), human.Number(r.SendRate))
+	}
+	if r.Delivered > 0 {
+		t.line("delivered", "%s (%s/s) in %s", human.Count(r.Delivered), human.Number(r.Rate), human.Duration(r.Elapsed))
+	} else {
+		t.line("counted", "%s", human.Duration(r.Elapsed))
+	}
+}
+
+func (t *textReport) percentiles(name string, p *Percentiles, of string) {
+	if p == nil || p.Count == 0 {
+		return
+	}
+	if of != "" {
+		of = fmt.Sprintf("  (%s of %s)", human.Count(p.Count), of)
+	}
+	t.line(name, "p50 %s  p90 %s  p99 %s  p99.9 %s  max %s%s",
+		human.Duration(p.P50), human.Duration(p.P90), human.Duration(p.P99), human.Duration(p.P999), human.Duration(p.Max), of)
+}
+
+func (t *textReport) figures(figures []Figure) {
+	if len(figures) == 0 {
+		return
+	}
+	widest := 0
+	for _, f := range figures {
+		widest = max(widest, len([]rune(f.Name)))
+	}
+	for i, f := range figures {
+		name := ""
+		if i == 0 {
+			name = "figures"
+		}
+		t.line(name, "%s%s  %s", f.Name, strings.Repeat(" ", widest-len([]rune(f.Name))), f.text())
+	}
+}
+
+func (f *Figure) text() string {
+	switch f.Unit {
+	case "B", "bytes":
+		return human.Bytes(f.Value)
+	case "ns":
+		return human.Duration(time.Duration(f.Value))
+	case "s":
+		return human.Duration(time.Duration(f.Value * float64(time.Second)))
+	}
+	return strings.TrimSpace(human.Number(f.Value) + " " + f.Unit)
+}
+
+func (t *textReport) broker(r *Report) {
+	b := r.Broker
+	if b == nil {
+		t.line("broker", "CPU and memory not read: --pid names its process")
+		return
+	}
+	cpu := fmt.Sprintf("CPU %s (%s cores)", human.Duration(b.CPU), human.Number(b.Cores))
+	if b.CPUPerDelivery > 0 {
+		cpu = fmt.Sprintf("CPU %s µs a delivery (%s cores)", human.Number(b.CPUPerDelivery), human.Number(b.Cores))
+	}
+	calls := ""
+	if b.WritesPerDeliv > 0 {
+		calls = fmt.Sprintf(", %s writes a delivery", human.Number(b.WritesPerDeliv))
+	}
+	t.line("broker", "%s, %s%s", cpu, human.Plural(b.Threads, "thread"), calls)
+	grown := float64(b.RSS) - float64(b.RSSBefore)
+	t.line("", "RSS %s, %s before (%+d KiB), peak %s",
+		human.Bytes(float64(b.RSS)), human.Bytes(float64(b.RSSBefore)), int64(grown/1024), human.Bytes(float64(b.RSSPeak)))
+}
+
+func (t *textReport) generator(l *Load) {
+	t.line("generator", "CPU %s (%s cores)", human.Duration(l.CPU), human.Number(l.Cores))
+	if p := l.Late; p != nil && p.Count > 0 {
+		t.line("", "late by p50 %s  p99 %s  max %s", human.Duration(p.P50), human.Duration(p.P99), human.Duration(p.Max))
+	}
+}
+
+func (t *textReport) machine(e *Env) {
+	t.line("machine", "%s", e.line())
+	t.line("", "bench %s, %s, GOGC %s; others used %s of its CPU", e.Version, e.Go, e.GOGC, human.Percent(e.Others))
+}
+
+// line is hardware and system in one line.
+func (e *Env) line() string {
+	var parts []string
+	for _, s := range []string{e.CPU, human.Plural(e.Cores, "core"), human.Bytes(float64(e.Memory)), e.Kernel, e.OS} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *textReport) notes(r *Report) {
+	notes := r.Notes
+	if r.Load.Limit {
+		notes = append([]string{limitNote}, notes...)
+	}
+	seen := map[string]bool{}
+	for _, n := range notes {
+		if !seen[n] {
+			fmt.Fprintf(t, "\nNote: %s\n", n)
+		}
+		seen[n] = true
+	}
+}
+
+// limitNote is what a reader has to know before the figures of such a run are of use.
+const limitNote = "the generator was the limit: the broker may be faster than this says; give it more --threads, or more cores"
+
+func (t *textReport) faults(f *Faults) {
+	if !f.Any() {
+		t.WriteString("\nno faults: nothing lost, doubled, out of order, damaged or refused\n")
+		return
+	}
+	fmt.Fprintf(t, "\nFAULTS, the run has failed: %s\n", f)
+	for _, s := range f.Samples {
+		fmt.Fprintf(t, "  %s\n", s)
+	}
+}
+
+// String names the kinds of fault that there were, with their numbers.
+func (f *Faults) String() string {
+	var parts []string
+	for _, kind := range []struct {
+		n    uint64
+		name string
+	}{
+		{f.Lost, "lost"}, {f.Duplicates, "doubled"}, {f.Reordered, "out of order"}, {f.Corrupted, "damaged"}, {f.Unasked, "not asked for"},
+		{f.Refused, "refused"}, {f.Dropped, "connections dropped"}, {f.Protocol, "against the protocol"}, {f.Stalled, "still missing at the end"},
+	} {
+		if kind.n > 0 {
+			parts = append(parts, human.Count(kind.n)+" "+kind.name)
+		}
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
