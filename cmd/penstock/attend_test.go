@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/penstock-mqtt/penstock/cmd/penstock/internal/config"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/plugin/admin"
 )
 
 // fakeBroker records what signals make of it. Its Stop lasts until release is closed.
@@ -34,11 +36,24 @@ func (b *fakeBroker) Stop(context.Context) error {
 	return b.stopErr
 }
 
+// fakeAdmin counts what it is told.
+type fakeAdmin struct {
+	refuse           error
+	applied, stopped int
+}
+
+func (a *fakeAdmin) Prepare(admin.Config) (func(), error) { return func() { a.applied++ }, a.refuse }
+
+func (a *fakeAdmin) Stop(context.Context) error {
+	a.stopped++
+	return nil
+}
+
 // attended starts a server on a fake broker; its log is to be read once done has delivered.
-func attended(b *fakeBroker, load func() (engine.Config, error)) (signals chan os.Signal, done chan error, log *bytes.Buffer) {
+func attended(b *fakeBroker, a *fakeAdmin, load func() (config.Config, error)) (signals chan os.Signal, done chan error, log *bytes.Buffer) {
 	b.stopping, b.release = make(chan struct{}, 1), make(chan struct{})
 	log = new(bytes.Buffer)
-	s := &server{broker: b, load: load, log: newLog(log, engine.DefaultConfig().Log)}
+	s := &server{broker: b, admin: a, load: load, log: newLog(log, engine.DefaultConfig().Log)}
 	signals, done = make(chan os.Signal), make(chan error, 1)
 	go func() { done <- s.attend(signals) }()
 	return signals, done, log
@@ -47,7 +62,7 @@ func attended(b *fakeBroker, load func() (engine.Config, error)) (signals chan o
 func TestOneSignalStopsCleanly(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		b := &fakeBroker{}
-		signals, done, log := attended(b, nil)
+		signals, done, log := attended(b, &fakeAdmin{}, nil)
 		signals <- sig
 		<-b.stopping
 		close(b.release)
@@ -59,7 +74,7 @@ func TestOneSignalStopsCleanly(t *testing.T) {
 
 func TestASecondSignalDoesNotWait(t *testing.T) {
 	b := &fakeBroker{}
-	signals, done, _ := attended(b, nil)
+	signals, done, _ := attended(b, &fakeAdmin{}, nil)
 	defer close(b.release)
 	signals <- syscall.SIGTERM
 	<-b.stopping
@@ -72,7 +87,7 @@ func TestASecondSignalDoesNotWait(t *testing.T) {
 
 func TestAStopThatFailsIsSaid(t *testing.T) {
 	b := &fakeBroker{stopErr: errors.New("half of it")}
-	signals, done, _ := attended(b, nil)
+	signals, done, _ := attended(b, &fakeAdmin{}, nil)
 	signals <- syscall.SIGTERM
 	<-b.stopping
 	close(b.release)
@@ -87,17 +102,19 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 		name   string
 		load   error
 		refuse error
+		admin  error
 		said   string
 	}{
-		{"good", nil, nil, "configuration reloaded"},
-		{"unreadable", broken, nil, broken.Error()},
-		{"refused by the broker", nil, refused, refused.Error()},
+		{"good", nil, nil, nil, "configuration reloaded"},
+		{"unreadable", broken, nil, nil, broken.Error()},
+		{"refused by the broker", nil, refused, nil, refused.Error()},
+		{"refused by the admin listener", nil, nil, refused, refused.Error()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := engine.DefaultConfig()
+			cfg := config.Default()
 			cfg.Log.Level = engine.LogDebug
-			b := &fakeBroker{refuse: tt.refuse}
-			signals, done, log := attended(b, func() (engine.Config, error) { return cfg, tt.load })
+			b, a := &fakeBroker{refuse: tt.refuse}, &fakeAdmin{refuse: tt.admin}
+			signals, done, log := attended(b, a, func() (config.Config, error) { return cfg, tt.load })
 			signals <- syscall.SIGHUP
 			signals <- syscall.SIGTERM
 			<-b.stopping
@@ -105,9 +122,12 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
-			good := tt.load == nil && tt.refuse == nil
-			if changed := len(b.reloaded) == 1; changed != good || !strings.Contains(log.String(), tt.said) {
-				t.Errorf("reloaded %v, want %v; the log should say %q:\n%s", changed, good, tt.said, log)
+			good := tt.load == nil && tt.refuse == nil && tt.admin == nil
+			if changed := len(b.reloaded) == 1; changed != good || (a.applied == 1) != good || !strings.Contains(log.String(), tt.said) {
+				t.Errorf("reloaded %v and applied %d, want %v; the log should say %q:\n%s", changed, a.applied, good, tt.said, log)
+			}
+			if a.stopped != 1 {
+				t.Errorf("the admin listener was stopped %d times, want once", a.stopped)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/cmd/penstock/internal/config"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/plugin/admin"
 )
 
 // serveCmd runs the broker. What it does not say stands in the file, and what the file does not say in the defaults.
@@ -19,11 +21,12 @@ type serveCmd struct {
 	Data     string   `placeholder:"DIR" help:"Directory in which state outlives the process."`
 	Loops    *int     `placeholder:"N" help:"Event loops; 0 goes by the cores."`
 	LogLevel string   `placeholder:"LEVEL" help:"debug, info, warn or error."`
+	Admin    string   `placeholder:"ADDR|off" help:"Address of the admin listener (metrics, profiles, health, API); off for none. 127.0.0.1:18083 when neither this nor the configuration says."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Set any key of the configuration, as in limits.maximum_qos=1 or listeners.0.max_connections=100; repeatable."`
 }
 
 func (s *serveCmd) source() config.Source {
-	return config.Source{File: s.Config, Listen: s.Listen, Data: s.Data, Loops: s.Loops, LogLevel: s.LogLevel, Set: s.Set}
+	return config.Source{File: s.Config, Listen: s.Listen, Data: s.Data, Loops: s.Loops, LogLevel: s.LogLevel, Admin: s.Admin, Set: s.Set}
 }
 
 // Run starts the broker and stays with it until a signal ends it.
@@ -37,24 +40,37 @@ func (s *serveCmd) Run(out io.Writer) error {
 	defer signal.Stop(signals)
 
 	log := newLog(os.Stderr, cfg.Log)
-	broker, err := engine.New(cfg, engine.Parts{Logger: log.Logger, Version: version})
+	broker, err := engine.New(cfg.Config, engine.Parts{Logger: log.Logger, Version: version})
 	if err != nil {
 		return err
 	}
-	if err := broker.Start(); err != nil {
+	sv := &server{broker: broker, load: s.source().Load, log: log}
+	door, err := admin.New(cfg.Admin, admin.Options{Broker: broker, Reload: sv.reload, Logger: log.Logger, Version: version})
+	if err != nil {
 		return err
 	}
-	announce(out, cfg, broker.Addrs())
-	return (&server{broker: broker, load: s.source().Load, log: log}).attend(signals)
+	sv.admin = door
+	if err := door.Start(); err != nil { // before the broker: a start that takes long can be watched
+		return err
+	}
+	if err := broker.Start(); err != nil {
+		_ = door.Stop(context.Background())
+		return err
+	}
+	announce(out, cfg, broker.Addrs(), door)
+	return sv.attend(signals)
 }
 
 // announce says where the broker serves, one line a listener, and what it does not keep.
-func announce(out io.Writer, cfg engine.Config, listeners []engine.ListenerAddr) {
+func announce(out io.Writer, cfg config.Config, listeners []engine.ListenerAddr, door *admin.Server) {
 	if cfg.Store.Path == "" {
 		fmt.Fprintln(out, "penstock: state is kept in memory and ends with the process")
 	}
 	for _, l := range listeners {
 		fmt.Fprintf(out, "penstock: listening on %s\n", l.URL)
+	}
+	for _, url := range door.URLs() {
+		fmt.Fprintf(out, "penstock: admin on %s\n", url)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // The README's quick start: what is typed, what is printed. The test below fails when README.md says something else.
 var (
 	serve       = "go run ./cmd/penstock"
-	served      = []string{"penstock: state is kept in memory and ends with the process", "penstock: listening on tcp://127.0.0.1:1883"}
+	served      = []string{"penstock: state is kept in memory and ends with the process", "penstock: listening on tcp://127.0.0.1:1883", "penstock: admin on http://127.0.0.1:18083"}
 	mosquittos  = []string{"mosquitto_sub -t 'hello/#' -v", "mosquitto_pub -t hello/world -m hi"}
 	printed     = "hello/world hi"
 	build       = "go build -o bin/ ./cmd/penstock"

@@ -1,5 +1,6 @@
-// Package config makes the engine's Config from where a user writes it: defaults, then the file, then the flags, then
-// each --set. All of them end in engine.Config.Set; this package only says where a bad value came from.
+// Package config makes the program's configuration, the engine's and that of its plugins, from where a user writes it:
+// defaults, then the file, then the flags, then each --set. All of them end in engine.SetIn; this package only says where
+// a bad value came from.
 package config
 
 import (
@@ -10,7 +11,25 @@ import (
 	"strings"
 
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/plugin/admin"
 )
+
+// Config is all that can be configured: the engine's keys and a section for each plugin.
+type Config struct {
+	engine.Config
+	Admin admin.Config `yaml:"admin"`
+}
+
+// Default is the configuration of a program that was told nothing.
+func Default() Config { return Config{Config: engine.DefaultConfig()} }
+
+// Validate reports the first thing that is wrong as an *engine.FieldError.
+func (c *Config) Validate() error {
+	if err := c.Config.Validate(); err != nil {
+		return err
+	}
+	return c.Admin.Validate()
+}
 
 // Source is what the command line says about the configuration. A zero field says nothing.
 type Source struct {
@@ -19,25 +38,26 @@ type Source struct {
 	Data     string   // data directory
 	Loops    *int
 	LogLevel string
+	Admin    string   // address of the admin listener, or off
 	Set      []string // KEY=VALUE
 }
 
 // Load reads and validates the configuration. Its errors are one line and begin with the place that is wrong: the file
 // and line, or the flag.
-func (s Source) Load() (engine.Config, error) {
-	l := loader{cfg: engine.DefaultConfig()}
+func (s Source) Load() (Config, error) {
+	l := loader{cfg: Default()}
 	if err := l.load(s); err != nil {
-		return engine.Config{}, err
+		return Config{}, err
 	}
 	if err := l.cfg.Validate(); err != nil {
-		return engine.Config{}, l.locate(err)
+		return Config{}, l.locate(err)
 	}
 	return l.cfg, nil
 }
 
 // loader fills one Config and remembers who gave each key its value.
 type loader struct {
-	cfg     engine.Config
+	cfg     Config
 	origins []origin
 }
 
@@ -80,6 +100,7 @@ func (l *loader) flags(s Source) error {
 		{"--data", "store.path", s.Data},
 		{"--log-level", "log.level", s.LogLevel},
 		{"--loops", "loops", text(s.Loops)},
+		{"--admin", "admin.listen", s.Admin},
 	} {
 		if flag.value == "" {
 			continue
@@ -100,12 +121,12 @@ func text(n *int) string {
 
 func (l *loader) set(key, value, place string) error {
 	l.record(key, place)
-	return at(place, l.cfg.Set(key, value))
+	return at(place, engine.SetIn(&l.cfg, key, value))
 }
 
 func (l *loader) setList(key string, values []string, place string) error {
 	l.record(key, place)
-	return at(place, l.cfg.SetList(key, values))
+	return at(place, engine.SetListIn(&l.cfg, key, values))
 }
 
 // record remembers who writes key, and forgets who wrote parts of it before.

@@ -24,7 +24,7 @@ func write(t *testing.T, text string) string {
 func TestNothingSaidIsTheDefaults(t *testing.T) {
 	for _, text := range []string{"", "# nothing yet\n", "---\n", "limits:\n  # maximum_qos: 1\nsession: {}\n"} {
 		got, err := Source{File: write(t, text)}.Load()
-		if want := engine.DefaultConfig(); err != nil || !reflect.DeepEqual(got, want) {
+		if want := Default(); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("file %q: got %+v, %v, want the defaults", text, got, err)
 		}
 	}
@@ -56,7 +56,7 @@ sys:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := engine.DefaultConfig()
+	want := Default()
 	want.Loops = 2
 	want.Listeners = []engine.Listener{
 		{Name: "inside", Address: "127.0.0.1:1884", Versions: []int{4, 5}, MaxConnections: 100},
@@ -96,7 +96,7 @@ func TestLaterSaysMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := engine.DefaultConfig()
+	want := Default()
 	want.Listeners = []engine.Listener{
 		{Kind: engine.KindTCP, Address: "127.0.0.1:2"},
 		{Kind: engine.KindTCP, Address: "127.0.0.1:3", Versions: []int{4, 5}, MaxConnections: 9},
@@ -196,7 +196,7 @@ func FuzzFile(f *testing.F) {
 		if len(text) > 2048 {
 			return // the parser's work grows with the square of the nesting
 		}
-		l := loader{cfg: engine.DefaultConfig()}
+		l := loader{cfg: Default()}
 		err := l.yaml("penstock.yaml", []byte(text))
 		if err == nil {
 			if err = l.cfg.Validate(); err == nil {

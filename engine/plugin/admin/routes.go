@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// routes is all there is to ask for.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	profiles(mux)
+	return mux
+}
+
+func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("penstock " + s.Version + "\n\n" + index))
+}
+
+const index = `GET    /healthz                every event loop has answered lately
+GET    /readyz                 the broker takes clients
+GET    /debug/pprof/           profiles; /debug/pprof/profile?seconds=30 is the CPU
+`
+
+// fail answers with an error as the API's JSON.
+func fail(w http.ResponseWriter, status int, why string) {
+	reply(w, status, map[string]string{"error": why})
+}
+
+// reply answers with JSON. Nobody can be told when the client has gone.
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
+}

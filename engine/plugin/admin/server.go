@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/engine"
+)
+
+// Options is what a server is about.
+type Options struct {
+	Broker *engine.Broker
+	// Reload reads the configuration again; what it returns is told to whoever asked. nil: it cannot be asked for.
+	Reload  func() error
+	Logger  *slog.Logger // nil discards
+	Version string
+}
+
+// Server answers the operator. New makes it, Start opens it; the broker need not have started yet.
+type Server struct {
+	Options
+	cfg     Config
+	secrets atomic.Pointer[secrets]
+	handler http.Handler
+	doors   []*door
+	urls    []string
+	socket  *socket
+	ending  sync.WaitGroup
+}
+
+// door is one address that is open.
+type door struct {
+	http  *http.Server
+	ln    net.Listener
+	unix  bool
+	local bool // only this machine can reach it
+}
+
+// New checks the configuration and reads the files it names.
+func New(cfg Config, o Options) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	sec, err := cfg.read()
+	if err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Options: o, cfg: cfg}
+	s.secrets.Store(sec)
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Start opens the addresses and the socket. A default address or socket that another broker on the machine has is left
+// to it, with a warning; one that was asked for and cannot be had is an error, and nothing is left open.
+func (s *Server) Start() (err error) {
+	defer func() {
+		if err != nil {
+			_ = s.Stop(context.Background())
+		}
+	}()
+	for _, address := range s.cfg.addresses() {
+		ln, err := net.Listen("tcp", address)
+		switch {
+		case err == nil:
+			if err := s.openTCP(ln); err != nil {
+				return err
+			}
+		case s.cfg.Listen == nil && errors.Is(err, syscall.EADDRINUSE):
+			s.Logger.Warn("no admin listener: its default address is taken; admin.listen gives it another, or turns it off", "address", address)
+		default:
+			return fmt.Errorf("admin.listen: %w", err)
+		}
+	}
+	return s.openSocket()
+}
+
+func (s *Server) openTCP(ln net.Listener) error {
+	address, sec, scheme := ln.Addr().(*net.TCPAddr), s.secrets.Load(), "http"
+	if !address.IP.IsLoopback() && sec.token == nil && s.cfg.TLS.ClientCA == "" { // a localhost that is not
+		_ = ln.Close()
+		return fmt.Errorf("admin.listen: %s is no loopback address and there is no token", address)
+	}
+	if sec.tls != nil {
+		scheme = "https"
+	}
+	s.urls = append(s.urls, scheme+"://"+address.String())
+	s.open(&door{ln: ln, local: address.IP.IsLoopback()})
+	return nil
+}
+
+func (s *Server) openSocket() error {
+	path := s.cfg.Socket
+	if path == "" {
+		path = DefaultSocket()
+	}
+	if path == "" || path == Off {
+		return nil
+	}
+	sock, err := listenSocket(path)
+	switch {
+	case err == nil:
+		s.socket = sock
+		s.open(&door{ln: sock.ln, unix: true, local: true})
+	case s.cfg.Socket == "":
+		s.Logger.Warn("no admin socket at its default place; admin.socket gives it another, or turns it off", "err", err)
+	default:
+		return fmt.Errorf("admin.socket: %w", err)
+	}
+	return nil
+}
+
+// open begins to serve.
+func (s *Server) open(d *door) {
+	d.http = &http.Server{
+		Handler:           s.guard(d, s.handler),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+	}
+	if sec := s.secrets.Load(); sec.tls != nil && !d.unix {
+		d.http.TLSConfig = sec.tls.Clone()
+		d.http.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.secrets.Load().tls, nil }
+	}
+	s.doors = append(s.doors, d)
+	s.ending.Add(1)
+	go s.serve(d)
+}
+
+func (s *Server) serve(d *door) {
+	defer s.ending.Done()
+	// Each connection's goroutine inherits the label.
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("role", "admin")))
+	ln := bound(d.ln)
+	err := error(nil)
+	if d.http.TLSConfig != nil {
+		err = d.http.ServeTLS(ln, "", "")
+	} else {
+		err = d.http.Serve(ln)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.Logger.Error("admin listener ended", "address", d.ln.Addr().String(), "err", err)
+	}
+}
+
+// URLs lists the TCP addresses that are open, with the ports that were chosen.
+func (s *Server) URLs() []string { return s.urls }
+
+// Socket is the path of the unix socket; empty when there is none.
+func (s *Server) Socket() string {
+	if s.socket == nil {
+		return ""
+	}
+	return s.socket.path
+}
+
+// Stop closes everything and waits for requests under way until ctx ends.
+func (s *Server) Stop(ctx context.Context) error {
+	var errs []error
+	for _, d := range s.doors {
+		if err := d.http.Shutdown(ctx); err != nil {
+			errs = append(errs, err, d.http.Close())
+		}
+	}
+	s.ending.Wait()
+	if s.socket != nil {
+		s.socket.close()
+	}
+	return errors.Join(errs...)
+}
+
+// Prepare reads what a reload would put into force: apply does it, and cannot fail. An error says what is wrong, or
+// needs a restart, and nothing has changed.
+func (s *Server) Prepare(cfg Config) (apply func(), err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Reloadable(&cfg); err != nil {
+		return nil, err
+	}
+	sec, err := cfg.read()
+	if err != nil {
+		return nil, err
+	}
+	return func() { s.secrets.Store(sec) }, nil
+}
