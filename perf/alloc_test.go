@@ -9,40 +9,106 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// A PUBLISH is decoded, matched, framed and written without an allocation, on one loop and across two. What a wake of a
-// loop costs is not a message's: the allocations of short bursts are taken off those of long ones.
+// holdAtZero fails when a packet costs an allocation.
+func holdAtZero(t *testing.T, r round) {
+	t.Helper()
+	holdAt(t, r, 0)
+}
+
+// holdAt fails when a packet costs more allocations than want. What a wake of a loop costs is not a packet's: the
+// allocations of short bursts are taken off those of long ones. The 0.05 beyond, one in twenty packets, is not for the
+// broker: the runtime allocates now and then behind a test's back.
+func holdAt(t *testing.T, r round, want float64) {
+	t.Helper()
+	const long, short, slack = 60, 12, 0.05
+	many, few := r(long), r(short)
+	for range 400 {
+		many() // buffers, tables and what loops keep for each other grow to their working size
+	}
+	got := (testing.AllocsPerRun(200, many) - testing.AllocsPerRun(200, few)) / (long - short)
+	if got > want+slack {
+		t.Errorf("got %.3f allocations a packet, want %.2f", got, want)
+	}
+}
+
+// A PUBLISH is decoded, matched, framed and written without an allocation, and so are its acknowledgements.
 func TestPublishPathDoesNotAllocate(t *testing.T) {
-	const long, short = 60, 10
-	for _, c := range []struct {
-		qos   byte
-		v     mqtt.Version
-		loops int
-	}{{0, mqtt.V311, 1}, {0, mqtt.V5, 1}, {0, mqtt.V311, 2}, {1, mqtt.V311, 1}, {1, mqtt.V5, 1}, {1, mqtt.V311, 2}} {
-		t.Run(fmt.Sprintf("qos%d/v%d/loops%d", c.qos, c.v, c.loops), func(t *testing.T) {
-			_, addr := startBroker(t, c.loops)
-			sub, pub := dial(t, addr, "sub", c.v), dial(t, addr, "pub", c.v)
-			sub.subscribe("perf/+/x", c.qos, c.v)
-			ack := make([]byte, 0, 4*long)
-			round := func(n int) func() {
-				in := burst(n, topic, c.qos, c.v, 64)
-				size := len(in) / n
+	for qos := range byte(3) {
+		for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
+			for _, loops := range []int{1, 2} {
+				t.Run(fmt.Sprintf("qos%d/v%d/loops%d", qos, v, loops), func(t *testing.T) {
+					_, addr := startBroker(t, loops)
+					sub, pub := dial(t, addr, "sub", v), dial(t, addr, "pub", v)
+					sub.subscribe("perf/+/x", qos, v)
+					holdAtZero(t, passed(pub, []*client{sub}, topic, qos, v, all))
+				})
+			}
+		}
+	}
+}
+
+// Subscriptions of one client that overlap are merged when the topic is first seen, not at each message.
+func TestOverlappingWildcardsDoNotAllocate(t *testing.T) {
+	_, addr := startBroker(t, 2)
+	pub, subs := dial(t, addr, "pub", mqtt.V5), make([]*client, 4)
+	for i := range subs {
+		subs[i] = dial(t, addr, fmt.Sprint("sub", i), mqtt.V5)
+		for _, f := range []string{"perf/+/x", "perf/#", "+/path/x", "+/+/+", "perf/path/#", "#", topic} {
+			subs[i].subscribe(f, 1, mqtt.V5)
+		}
+	}
+	holdAtZero(t, passed(pub, subs, topic, 1, mqtt.V5, all))
+}
+
+// The default strategy deals in turn, so that each member's part of a burst is known. The list of members chosen for a
+// message is one allocation, and what crosses to another loop, here two of three, is one more.
+func TestSharedSubscriptionAllocatesItsChoiceOnly(t *testing.T) {
+	for qos := range byte(3) {
+		for _, loops := range []int{1, 2} {
+			t.Run(fmt.Sprintf("qos%d/loops%d", qos, loops), func(t *testing.T) {
+				_, addr := startBroker(t, loops)
+				pub := dial(t, addr, "pub", mqtt.V311)
+				subs := subscribers(t, addr, 3, "$share/group/perf/+/x", qos, mqtt.V311)
+				want := 1 + float64(loops-1)*2/3
+				holdAt(t, passed(pub, subs, topic, qos, mqtt.V311, func(n int) int { return n / len(subs) }), want)
+			})
+		}
+	}
+}
+
+// A retained message that replaces another of the same size takes its place.
+func TestRetainedSetOfAnExistingTopicDoesNotAllocate(t *testing.T) {
+	for qos := range byte(2) {
+		t.Run(fmt.Sprintf("qos%d", qos), func(t *testing.T) {
+			_, addr := startBroker(t, 1)
+			pub, ack := dial(t, addr, "pub", mqtt.V311), make([]byte, 0, 256)
+			holdAtZero(t, func(n int) func() {
+				in := burst(n, topic, qos, mqtt.V311, 64)
+				for i := 0; i < len(in); i += len(in) / n {
+					in[i] |= 1 // RETAIN
+				}
+				in = mqtt.AppendPingreq(in) // its answer comes behind the others
 				return func() {
 					pub.write(in)
-					if c.qos == 0 {
-						sub.drain(len(in))
-						return
-					}
-					sub.acks(n, size, 2+2+len(topic), ack)
-					pub.drain(4 * n)
+					pub.settle(n, qos, ack)
+					pub.drain(2)
 				}
-			}
-			for range 100 {
-				round(long)() // buffers and tables grow to their working size
-			}
-			got := (testing.AllocsPerRun(400, round(long)) - testing.AllocsPerRun(400, round(short))) / (long - short)
-			if got > 0.05 {
-				t.Errorf("got %.3f allocations a message, want 0", got)
-			}
+			})
 		})
 	}
+}
+
+func TestPingDoesNotAllocate(t *testing.T) {
+	_, addr := startBroker(t, 1)
+	k := dial(t, addr, "k", mqtt.V311)
+	holdAtZero(t, func(n int) func() {
+		var in []byte
+		for range n {
+			in = mqtt.AppendPingreq(in)
+		}
+		return func() {
+			k.write(in)
+			k.drain(len(in))
+		}
+	})
 }

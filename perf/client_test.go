@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine"
@@ -44,6 +45,7 @@ func dial(t testing.TB, addr, id string, v mqtt.Version) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute)) // what never comes fails the test, with the line that waits for it
 	k := &client{t: t, c: c, buf: make([]byte, 64<<10)}
 	p := mqtt.Connect{Version: v, CleanStart: true, ClientID: []byte(id)}
 	k.write(p.AppendTo(nil))
@@ -102,14 +104,51 @@ func (k *client) drain(n int) {
 	}
 }
 
-// acks reads n QoS 1 PUBLISHes of a fixed size and answers them.
-func (k *client) acks(n, size, idAt int, out []byte) {
+// take reads n PUBLISHes of a fixed size and answers them as their QoS asks, a PUBREL with PUBCOMP included.
+func (k *client) take(n, size, idAt int, qos byte, out []byte) {
+	if qos == 0 {
+		k.drain(n * size)
+		return
+	}
 	if _, err := io.ReadFull(k.c, k.buf[:n*size]); err != nil {
 		k.t.Fatal(err)
 	}
+	k.answer(n, size, idAt, answers[qos], out)
+	if qos == 2 {
+		if _, err := io.ReadFull(k.c, k.buf[:n*ackSize]); err != nil {
+			k.t.Fatal(err)
+		}
+		k.answer(n, ackSize, 2, mqtt.PUBCOMP, out)
+	}
+}
+
+// answer writes an acknowledgement of each of the n packets in the buffer.
+func (k *client) answer(n, size, idAt int, t mqtt.Type, out []byte) {
 	out = out[:0]
 	for i := range n {
-		out = mqtt.AppendAck(out, mqtt.PUBACK, binary.BigEndian.Uint16(k.buf[i*size+idAt:]), 0, mqtt.V311)
+		out = mqtt.AppendAck(out, t, binary.BigEndian.Uint16(k.buf[i*size+idAt:]), 0, mqtt.V311)
 	}
 	k.write(out)
 }
+
+// settle takes what the broker answers to n PUBLISHes, and ends their exchanges.
+func (k *client) settle(n int, qos byte, out []byte) {
+	if qos == 0 {
+		return
+	}
+	if _, err := io.ReadFull(k.c, k.buf[:n*ackSize]); err != nil {
+		k.t.Fatal(err)
+	}
+	if qos == 2 {
+		k.answer(n, ackSize, 2, mqtt.PUBREL, out)
+		k.drain(n * ackSize)
+	}
+}
+
+// ackSize is that of an acknowledgement without a reason, in every version; answers are what a PUBLISH is answered with.
+const ackSize = 4
+
+var answers = [3]mqtt.Type{1: mqtt.PUBACK, 2: mqtt.PUBREC}
+
+// idAt is where the packet identifier of a short PUBLISH stands.
+func idAt(topic string) int { return 2 + 2 + len(topic) }
