@@ -158,7 +158,7 @@ func (c *conn) feed(b []byte) {
 			return
 		}
 		b = rest
-		c.l.count.packetsIn.add(1)
+		c.l.count.packetsIn[h.Type].add(1)
 		c.l.dispatch(c, h, body)
 	}
 }
@@ -305,6 +305,7 @@ func (c *conn) closed() {
 	for i := range c.out {
 		c.out[i].release(l)
 	}
+	l.owed -= int64(c.outBytes)
 	c.out, c.outBytes = nil, 0
 	l.dropConn(c)
 }

@@ -27,7 +27,7 @@ func (l *loop) accept(c *conn, present, need bool) {
 	if need {
 		c.flags |= unanswered
 	}
-	l.answer(c, outItem{frame: f}, need)
+	l.answer(c, framed(f), need)
 }
 
 // fits tells whether the client takes a packet of this size. [MQTT-3.1.2-24]
@@ -100,6 +100,7 @@ func (l *loop) announce(c *conn, o *opening, p *mqtt.Properties) {
 func (c *conn) refuse(reason mqtt.Reason, why string) {
 	l := c.l
 	l.count.closed[reason].add(1)
+	l.count.refused[reason].add(1)
 	c.abandon()
 	c.reason = reason
 	_, speakable := reason.ConnackV3()

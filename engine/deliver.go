@@ -43,8 +43,8 @@ func (l *loop) spread(it *fanout.Item) {
 		l.queue(c, outItem{frame: f}, f.Size())
 		n++
 	}
-	l.count.publishOut.add(uint64(n))
-	l.count.packetsOut.add(uint64(n))
+	l.count.publishOut[0].add(uint64(n))
+	l.count.packetsOut[mqtt.PUBLISH].add(uint64(n))
 	l.count.payloadOut.add(uint64(n * len(m.Payload())))
 }
 
@@ -171,7 +171,7 @@ func (l *loop) start(c *conn, s *sess, d session.Delivery) {
 	if s.Send.Quota() == 0 {
 		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
 	}
-	l.sendFrame(c, f, id, d.Msg)
+	l.sendFrame(c, f, id, d.Msg, d.QoS)
 }
 
 // fitting gives the frame for a connection, or nil when it is larger than the client takes or lies outside of its
@@ -196,8 +196,8 @@ func (l *loop) fitting(c *conn, d *session.Delivery) *fanout.Frame {
 	return nil
 }
 
-func (l *loop) sendFrame(c *conn, f *fanout.Frame, id uint16, m *fanout.Message) {
-	l.count.publishOut.add(1)
+func (l *loop) sendFrame(c *conn, f *fanout.Frame, id uint16, m *fanout.Message, qos uint8) {
+	l.count.publishOut[qos].add(1)
 	l.count.payloadOut.add(uint64(len(m.Payload())))
 	l.push(c, outItem{frame: f, id: id})
 }
@@ -209,7 +209,7 @@ func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
 		return
 	}
 	if f := l.fitting(c, d); f != nil {
-		l.sendFrame(c, f, 0, d.Msg)
+		l.sendFrame(c, f, 0, d.Msg, 0)
 	}
 }
 
@@ -350,7 +350,7 @@ func (l *loop) resend(c *conn, s *sess, doubt bool) {
 			}
 			return true
 		}
-		l.sendFrame(c, f, id, d.Msg)
+		l.sendFrame(c, f, id, d.Msg, qos)
 		return true
 	})
 }

@@ -40,6 +40,7 @@ type loop struct {
 	fence     fence
 	hold      holder
 
+	owed       int64 // bytes in the queues of all connections
 	dirty      []*conn
 	spareD     []*conn
 	freeOut    [][]outItem
@@ -138,6 +139,8 @@ func (l *loop) endPass() {
 	l.searched = 0
 	l.count.messages.v.Store(uint64(l.pool.Live()))
 	l.count.frames.v.Store(uint64(l.pool.Framed()))
+	l.count.owed.v.Store(uint64(l.owed))
+	l.count.flying.v.Store(uint64(len(l.hold.flying)))
 }
 
 // session gives the session of a slot if this loop owns it.

@@ -39,13 +39,16 @@ func (d Drop) String() string { return dropNames[d] }
 
 // counters belong to one loop.
 type counters struct {
-	packetsIn, packetsOut counter
+	packetsIn, packetsOut [16]counter // by type
 	bytesIn, bytesOut     counter
-	publishIn, publishOut counter
+	publishIn, publishOut [3]counter // by QoS
 	payloadIn, payloadOut counter
 	connects, disconnects counter
 	dropped               [drops]counter
 	closed                [256]counter // connections ended by the broker, by reason code
+	refused               [256]counter // those of them that ended before they were accepted
+	owed                  counter      // bytes queued for connections, as of the last pass
+	flying                counter      // batches that the store has not confirmed, as of the last pass
 	panics                counter
 	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
@@ -67,21 +70,54 @@ type Stats struct {
 	FramesHeld                   int64 // packets encoded and not written
 	Panics, Writes               uint64
 	Dropped                      map[string]uint64 // messages, by reason
-	ClosedByBroker               map[string]uint64 // connections, by reason code
+	ClosedByBroker               map[string]uint64 // connections, by reason code; those refused among them
+	ConnectsRefused              map[string]uint64 // connections that were not accepted, by reason code
+	Accepted                     uint64            // sockets handed to the loops
 	AcceptShed                   uint64            // connections not taken for want of descriptors
+
+	PublishReceivedByQoS, PublishSentByQoS   [3]uint64
+	PacketsReceivedByType, PacketsSentByType [16]uint64 // by mqtt.Type
+
+	OutboundBytes  int64  // queued for connections and not written
+	RetainedBytes  uint64 // of retained messages and their topics
+	OffloadWorkers int    // goroutines for what may block
+	OffloadWaiting int    // jobs that wait for one of them
+	StorePending   uint64 // batches that the store has not confirmed
 }
 
-// Stats sums the counters of all loops.
+// Drops lists the reasons for which messages are dropped.
+func Drops() []Drop {
+	all := make([]Drop, drops)
+	for i := range all {
+		all[i] = Drop(i)
+	}
+	return all
+}
+
+// Stats sums the counters of all loops. Before the broker has started all of them are zero.
 func (b *Broker) Stats() Stats {
-	s := Stats{Dropped: map[string]uint64{}, ClosedByBroker: map[string]uint64{}}
+	s := Stats{Dropped: map[string]uint64{}, ClosedByBroker: map[string]uint64{}, ConnectsRefused: map[string]uint64{}}
+	if !b.started.Load() {
+		return s
+	}
 	for _, l := range b.loops {
 		c := &l.count
-		s.PacketsReceived += c.packetsIn.v.Load()
-		s.PacketsSent += c.packetsOut.v.Load()
+		for t := range c.packetsIn {
+			in, out := c.packetsIn[t].v.Load(), c.packetsOut[t].v.Load()
+			s.PacketsReceivedByType[t] += in
+			s.PacketsSentByType[t] += out
+			s.PacketsReceived += in
+			s.PacketsSent += out
+		}
+		for qos := range c.publishIn {
+			in, out := c.publishIn[qos].v.Load(), c.publishOut[qos].v.Load()
+			s.PublishReceivedByQoS[qos] += in
+			s.PublishSentByQoS[qos] += out
+			s.PublishReceived += in
+			s.PublishSent += out
+		}
 		s.BytesReceived += c.bytesIn.v.Load()
 		s.BytesSent += c.bytesOut.v.Load()
-		s.PublishReceived += c.publishIn.v.Load()
-		s.PublishSent += c.publishOut.v.Load()
 		s.PayloadReceived += c.payloadIn.v.Load()
 		s.PayloadSent += c.payloadOut.v.Load()
 		s.Connects += c.connects.v.Load()
@@ -92,19 +128,19 @@ func (b *Broker) Stats() Stats {
 		s.Writes += c.writes.v.Load()
 		s.MessagesHeld += int64(c.messages.v.Load())
 		s.FramesHeld += int64(c.frames.v.Load())
+		s.OutboundBytes += int64(c.owed.v.Load())
+		s.StorePending += c.flying.v.Load()
 		for d := range drops {
 			if n := c.dropped[d].v.Load(); n > 0 {
 				s.Dropped[d.String()] += n
 			}
 		}
-		for r := range c.closed {
-			if n := c.closed[r].v.Load(); n > 0 {
-				s.ClosedByBroker[mqtt.Reason(r).String()] += n
-			}
-		}
+		sumReasons(s.ClosedByBroker, &c.closed)
+		sumReasons(s.ConnectsRefused, &c.refused)
 	}
 	for _, a := range b.acceptors {
-		s.AcceptShed += uint64(a.Shed())
+		s.AcceptShed += a.Shed()
+		s.Accepted += a.Accepted()
 	}
 	for _, l := range b.listeners {
 		s.AcceptShed += l.shed.Load()
@@ -113,5 +149,15 @@ func (b *Broker) Stats() Stats {
 	s.Filters = uint64(b.index.Filters())
 	s.SharedGroups = uint64(b.groups.Len())
 	s.Retained = uint64(b.retained.Len())
+	s.RetainedBytes = uint64(b.retained.Bytes())
+	s.OffloadWorkers, s.OffloadWaiting = b.offload.Workers(), b.offload.Waiting()
 	return s
+}
+
+func sumReasons(into map[string]uint64, by *[256]counter) {
+	for r := range by {
+		if n := by[r].v.Load(); n > 0 {
+			into[mqtt.Reason(r).String()] += n
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 type outItem struct {
 	frame *fanout.Frame
 	id    uint16
-	typ   mqtt.Type // with frame nil: PUBACK, PUBREC, PUBREL, PUBCOMP or PINGRESP
+	typ   mqtt.Type // with frame nil: PUBACK, PUBREC, PUBREL, PUBCOMP or PINGRESP; else the frame's, 0 for PUBLISH
 	code  mqtt.Reason
 }
 
@@ -55,7 +55,10 @@ func (l *loop) push(c *conn, o outItem) {
 		return
 	}
 	l.queue(c, o, o.size(c.version))
-	l.count.packetsOut.add(1)
+	if o.typ == 0 {
+		o.typ = mqtt.PUBLISH
+	}
+	l.count.packetsOut[o.typ].add(1)
 }
 
 // queue appends a packet of known size to the queue of a connection that is not gone.
@@ -65,6 +68,7 @@ func (l *loop) queue(c *conn, o outItem, size int) {
 	}
 	c.out = append(c.out, o)
 	c.outBytes += int32(size)
+	l.owed += int64(size)
 	l.markDirty(c)
 }
 
@@ -75,8 +79,11 @@ func (l *loop) pushFrame(c *conn, encode func(dst []byte) []byte) {
 		l.pool.ReleaseFrame(f)
 		return
 	}
-	l.push(c, outItem{frame: f})
+	l.push(c, framed(f))
 }
+
+// framed is the item of a frame that is no PUBLISH.
+func framed(f *fanout.Frame) outItem { return outItem{frame: f, typ: mqtt.Type(f.Head()[0] >> 4)} }
 
 func (l *loop) newFrame(encode func(dst []byte) []byte) *fanout.Frame {
 	f := l.pool.NewFrame()
@@ -183,6 +190,7 @@ func (l *loop) writeSome(c *conn) (wrote, want int, err error) {
 
 // advance takes n written bytes off the queue.
 func (l *loop) advance(c *conn, n int) {
+	l.owed -= int64(n)
 	if c.outBytes -= int32(n); c.outBytes == 0 { // nearly always
 		for i := range c.out {
 			c.out[i].release(l)
@@ -241,6 +249,7 @@ func (l *loop) hangUp(c *conn) {
 	for i := range c.out {
 		c.out[i].release(l)
 	}
+	l.owed -= int64(c.outBytes)
 	c.out, c.outBytes, c.outOff = nil, 0, 0
 	c.nc.Close()
 }

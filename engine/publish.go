@@ -23,7 +23,7 @@ func (l *loop) publish(c *conn, flags byte, body []byte) {
 		c.fail(err)
 		return
 	}
-	l.count.publishIn.add(1)
+	l.count.publishIn[p.QoS].add(1)
 	l.count.payloadIn.add(uint64(len(p.Payload)))
 
 	if err := l.resolveAlias(c, p); err != nil {
@@ -135,7 +135,7 @@ func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason) o
 	}
 	a := mqtt.Ack{Type: typ, ID: id, Reason: code}
 	c.explain(&a.Props, publishRefusals[code])
-	return outItem{frame: l.newFrame(func(dst []byte) []byte { return a.AppendTo(dst, c.version, int(c.maxPacket)) })}
+	return framed(l.newFrame(func(dst []byte) []byte { return a.AppendTo(dst, c.version, int(c.maxPacket)) }))
 }
 
 var publishRefusals = map[mqtt.Reason]string{

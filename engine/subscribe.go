@@ -229,7 +229,7 @@ func (l *loop) answerFrame(c *conn, encode func(dst []byte) []byte, need bool) {
 		c.disconnect(mqtt.PacketTooLarge)
 		return
 	}
-	l.answer(c, outItem{frame: f}, need)
+	l.answer(c, framed(f), need)
 }
 
 func (l *loop) unsubscribeOne(s *sess, full []byte) mqtt.Reason {
