@@ -23,7 +23,7 @@ func (l *loop) acknowledgement(c *conn, h mqtt.Header, body []byte) {
 	default:
 		l.pubrel(c, p)
 	}
-	if s := c.sess; s != nil && h.Type != mqtt.PUBREL {
+	if s := c.sess; s != nil && h.Type != mqtt.PUBREL && l.waiting(s) {
 		l.pump(s)
 	}
 }
@@ -33,14 +33,14 @@ func (l *loop) puback(c *conn, p *mqtt.Ack) {
 	if c.sess.Send == nil {
 		return
 	}
-	d, ok := c.sess.Send.Puback(p.ID)
+	seq, d, ok := c.sess.Send.Puback(p.ID)
 	if !ok {
 		return // a repeat, or of an exchange that ended with an earlier session
 	}
 	if p.Reason >= 0x80 { // discarded, and offered to nobody else [MQTT-4.8.2-6]
 		l.dropped(DropRefused)
 	}
-	l.storeAck(c.sess, &d)
+	l.storeAck(c.sess, seq)
 	l.release(&d)
 }
 
@@ -48,15 +48,15 @@ func (l *loop) puback(c *conn, p *mqtt.Ack) {
 func (l *loop) pubrec(c *conn, p *mqtt.Ack) {
 	step := flow.Unknown
 	if c.sess.Send != nil {
-		d, s := c.sess.Send.Pubrec(p.ID, p.Reason)
+		seq, d, s := c.sess.Send.Pubrec(p.ID, p.Reason)
 		switch step = s; step {
 		case flow.Ended: // [MQTT-4.4.0-2] [MQTT-4.8.2-6]
 			l.dropped(DropRefused)
-			l.storeAck(c.sess, &d)
+			l.storeAck(c.sess, seq)
 			l.release(&d)
 			return
 		case flow.SendPubrel:
-			l.answer(c, outItem{typ: mqtt.PUBREL, id: p.ID}, l.storeReleased(c.sess, &d))
+			l.answer(c, outItem{typ: mqtt.PUBREL, id: p.ID}, l.storeReleased(c.sess, seq))
 			return
 		case flow.Repeated:
 			l.answerRepeat(c, outItem{typ: mqtt.PUBREL, id: p.ID})
@@ -73,8 +73,8 @@ func (l *loop) pubcomp(c *conn, p *mqtt.Ack) {
 	if c.sess.Send == nil {
 		return
 	}
-	if d, ok := c.sess.Send.Pubcomp(p.ID); ok {
-		l.storeAck(c.sess, &d)
+	if seq, d, ok := c.sess.Send.Pubcomp(p.ID); ok {
+		l.storeAck(c.sess, seq)
 		l.release(&d)
 	}
 }

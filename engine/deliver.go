@@ -14,6 +14,7 @@ func (l *loop) deliverItem(it *fanout.Item) {
 	if it.Msg.QoS == 0 && !it.Msg.Expired(l.now) {
 		l.spread(it)
 	} else {
+		l.prepay(it.Msg, len(it.Targets))
 		for i, t := range it.Targets {
 			var seq uint64
 			if it.Seqs != nil {
@@ -21,8 +22,36 @@ func (l *loop) deliverItem(it *fanout.Item) {
 			}
 			l.deliverTo(it.Msg, it.Plan, t, seq)
 		}
+		l.prepay(nil, 0)
 	}
 	l.forms.Done(&l.pool)
+}
+
+// prepaid are references of a message that were taken at once for all its receivers: other loops count references of
+// the same message at the same time, and a count that goes to and fro between two cores is dear.
+type prepaid struct {
+	msg *fanout.Message
+	n   int32
+}
+
+// prepay takes n references, and gives back what is left of those before.
+func (l *loop) prepay(m *fanout.Message, n int) {
+	if l.paid.n > 0 {
+		l.pool.Release(l.paid.msg, l.paid.n)
+	}
+	if m != nil {
+		m.Hold(int32(n))
+	}
+	l.paid = prepaid{m, int32(n)}
+}
+
+// keep takes a reference of a message for a queue or an exchange.
+func (l *loop) keep(m *fanout.Message) {
+	if l.paid.n > 0 && l.paid.msg == m {
+		l.paid.n--
+		return
+	}
+	m.Hold(1)
 }
 
 // spread gives a QoS 0 message to its receivers. Most are plain: nothing in the packet is their own, so they get the
@@ -68,16 +97,18 @@ func (l *loop) deliverTo(m *fanout.Message, plan *fanout.Plan, t fanout.Target, 
 		}
 	}
 	d := session.Delivery{
-		Msg: m, Seq: seq, Size: uint32(m.Size()),
-		QoS:    min(m.QoS, t.QoS),                                 // [MQTT-3.8.4-8]
-		Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+		Open: session.Open{
+			Msg:    m,
+			Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+		},
+		Seq: seq, Size: uint32(m.Size()), QoS: min(m.QoS, t.QoS), // [MQTT-3.8.4-8]
 	}
-	if list := plan.Many(t); list != nil {
-		d.Many = list
+	if aside := plan.Aside(t); aside != nil {
+		d.Aside = aside
 	} else {
 		d.ID = t.ID
 	}
-	l.deliver(s, d)
+	l.deliver(s, &d)
 }
 
 // stray is a message for a session that is not here: on its way here, gone, or moved away meanwhile.
@@ -121,7 +152,7 @@ func (l *loop) deliverWaiting(items []waiting) {
 
 // deliver gives a message to a session: out at once when the window and the socket allow it, else into the queue.
 // d.Msg is the caller's reference; what stays here takes its own.
-func (l *loop) deliver(s *sess, d session.Delivery) {
+func (l *loop) deliver(s *sess, d *session.Delivery) {
 	if s.Sink {
 		l.give(s.Slot, d.Msg)
 		return
@@ -129,13 +160,13 @@ func (l *loop) deliver(s *sess, d session.Delivery) {
 	c := s.conn
 	if d.Msg.Expired(l.now) { // on its way between loops, or while its commit was awaited [MQTT-3.3.2-5]
 		l.dropped(DropExpired)
-		l.storeAck(s, &d)
+		l.storeAck(s, d.Seq)
 		return
 	}
 	if d.QoS == 0 {
 		switch {
 		case c != nil:
-			l.sendQoS0(c, &d)
+			l.sendQoS0(c, d)
 		case l.live.Session.QueueQoS0 && s.Persistent():
 			l.enqueue(s, d)
 		default:
@@ -151,7 +182,7 @@ func (l *loop) deliver(s *sess, d session.Delivery) {
 }
 
 // sender is the session's sending half, with the window of the present connection.
-func (l *loop) sender(s *sess) *flow.Sender[session.Delivery] {
+func (l *loop) sender(s *sess) *flow.Sender[session.Open] {
 	if s.Send == nil {
 		s.Sender().SetQuota(int(s.conn.window))
 	}
@@ -160,14 +191,14 @@ func (l *loop) sender(s *sess) *flow.Sender[session.Delivery] {
 
 // start opens an exchange: the message is sent for the first time and kept until it is acknowledged.
 // [MQTT-4.3.2-1] [MQTT-4.3.2-2] [MQTT-4.3.3-1] [MQTT-4.3.3-2] [MQTT-2.2.1-4]
-func (l *loop) start(c *conn, s *sess, d session.Delivery) {
-	f := l.fitting(c, &d)
+func (l *loop) start(c *conn, s *sess, d *session.Delivery) {
+	f := l.fitting(c, d)
 	if f == nil { // [MQTT-3.1.2-25]
-		l.storeAck(s, &d)
+		l.storeAck(s, d.Seq)
 		return
 	}
-	d.Msg.Hold(1)
-	id := s.Send.Start(d.Seq, d.QoS, d)
+	l.keep(d.Msg)
+	id := s.Send.Start(d.Seq, d.QoS, d.Open)
 	if s.Send.Quota() == 0 {
 		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
 	}
@@ -218,7 +249,7 @@ func (l *loop) sendQoS0(c *conn, d *session.Delivery) {
 func (l *loop) frame(c *conn, d *session.Delivery, aliased bool) *fanout.Frame {
 	form := fanout.Form{V5: c.version == mqtt.V5, QoS: d.QoS, Retain: d.Retain, Dup: d.Again}
 	plain := !d.Again && c.sess.mount() == ""
-	if plain && (!form.V5 || d.ID == 0 && d.Many == nil && !c.assignsAliases()) {
+	if plain && (!form.V5 || d.ID == 0 && (d.Aside == nil || d.Aside.IDs == nil) && !c.assignsAliases()) {
 		f := l.forms.Get(&l.pool, d.Msg, form, l.now)
 		f.Hold()
 		return f
@@ -252,21 +283,27 @@ func within(mount string, topic []byte) bool {
 }
 
 // enqueue keeps a message until the window opens or the client comes back, within the session's bounds.
-func (l *loop) enqueue(s *sess, d session.Delivery) {
+func (l *loop) enqueue(s *sess, d *session.Delivery) {
 	bounds := &l.live.Session
 	for s.Queue.Len() >= bounds.MaxQueuedMessages || s.Queue.Len() > 0 && s.Queue.Bytes()+int(d.Size) > int(bounds.MaxQueuedBytes) {
 		l.dropped(DropQueueFull)
 		if bounds.QueuePolicy == DropNewest {
-			l.storeAck(s, &d)
+			l.storeAck(s, d.Seq)
 			return
 		}
 		old := s.Queue.Pop()
-		l.storeAck(s, &old)
-		l.release(&old)
+		l.storeAck(s, old.Seq)
+		l.release(&old.Open)
 	}
-	d.Msg.Hold(1)
-	s.Queue.Push(d)
+	l.keep(d.Msg)
+	s.Queue.Push(*d)
 	l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+}
+
+// waiting tells whether pump has anything to do for a session.
+func (l *loop) waiting(s *sess) bool {
+	return s.Queue.Len() > 0 || s.Send != nil && s.Send.Pending() || s.conn != nil && s.conn.replay() != nil ||
+		l.b.slots.Flags(s.Slot)&fanout.SlotBusy != 0
 }
 
 // pump sends what waits, as far as the window and the socket allow.
@@ -287,7 +324,7 @@ func (l *loop) pump(s *sess) {
 		if front.Msg.Expired(l.now) { // [MQTT-3.3.2-5]
 			d := s.Queue.Pop()
 			l.dropped(DropExpired)
-			l.storeAck(s, &d)
+			l.storeAck(s, d.Seq)
 			l.pool.Release(d.Msg, 1)
 			continue
 		}
@@ -298,7 +335,7 @@ func (l *loop) pump(s *sess) {
 		if d.QoS == 0 {
 			l.sendQoS0(c, &d)
 		} else {
-			l.start(c, s, d)
+			l.start(c, s, &d)
 		}
 		l.forms.Done(&l.pool)
 		l.pool.Release(d.Msg, 1)
@@ -312,7 +349,7 @@ func (l *loop) pump(s *sess) {
 }
 
 // release gives back what a delivery holds.
-func (l *loop) release(d *session.Delivery) {
+func (l *loop) release(d *session.Open) {
 	if d.Msg != nil {
 		l.pool.Release(d.Msg, 1)
 		d.Msg = nil
@@ -328,7 +365,7 @@ func (l *loop) resend(c *conn, s *sess, doubt bool) {
 	if s.Send == nil {
 		return
 	}
-	s.Send.Resume(func(seq uint64, qos byte, released bool, d *session.Delivery) bool {
+	s.Send.Resume(func(seq uint64, qos byte, released bool, open *session.Open) bool {
 		id := flow.ID(seq)
 		if released {
 			if o := (outItem{typ: mqtt.PUBREL, id: id}); doubt {
@@ -341,11 +378,12 @@ func (l *loop) resend(c *conn, s *sess, doubt bool) {
 		if !c.roomy() {
 			return false
 		}
-		d.Again = true
-		f := l.fitting(c, d)
+		open.Again = true
+		d := open.Delivery(seq, qos)
+		f := l.fitting(c, &d)
 		if f == nil { // the client takes less than before [MQTT-3.1.2-25]
 			if gone, ok := s.Send.Remove(seq); ok {
-				l.storeAck(s, &gone)
+				l.storeAck(s, seq)
 				l.release(&gone)
 			}
 			return true

@@ -177,7 +177,7 @@ func (l *loop) endSession(s *sess, release bool) {
 	l.publishWill(s)
 	l.unsubscribeAll(s)
 	l.reshare(s, true)
-	s.Drop(func(d session.Delivery) {
+	s.Drop(func(d session.Open) {
 		l.dropped(DropSessionEnd)
 		l.release(&d)
 	})

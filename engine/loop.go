@@ -58,6 +58,7 @@ type loop struct {
 	replays    []replayed
 	searched   int // retained messages looked at in this pass, about
 	forms      fanout.Forms
+	paid       prepaid
 	in         decoded
 
 	throttled bool // another loop's inbox is above its mark

@@ -228,7 +228,9 @@ func (l *loop) drained(c *conn) {
 		return
 	}
 	if c.state == connected {
-		l.pump(c.sess)
+		if l.waiting(c.sess) {
+			l.pump(c.sess)
+		}
 		l.goOn(c)
 	}
 }

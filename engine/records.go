@@ -131,8 +131,8 @@ func (l *loop) storedDelivery(list []store.Delivery, m *fanout.Message, plan *fa
 		return list
 	}
 	d := store.Delivery{Session: name, Seq: seq, QoS: qos, Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0}
-	if many := plan.Many(t); many != nil {
-		d.SubIDs = *many
+	if aside := plan.Aside(t); aside != nil {
+		d.SubIDs = aside.IDs
 	} else {
 		d.SubIDs = oneID(t.ID)
 	}
@@ -170,18 +170,18 @@ func (l *loop) storeReplayed(s *sess, d *session.Delivery) bool {
 }
 
 // storeAck records that a delivery is over. Nothing waits for it: to deliver again after a crash is allowed.
-func (l *loop) storeAck(s *sess, d *session.Delivery) {
-	if l.stores() && s.ID != 0 && d.Seq != 0 {
-		l.hold.batch.Ack(s.ID, d.Seq)
+func (l *loop) storeAck(s *sess, seq uint64) {
+	if l.stores() && s.ID != 0 && seq != 0 {
+		l.hold.batch.Ack(s.ID, seq)
 	}
 }
 
 // storeReleased records a PUBREC: the PUBREL waits, so that the PUBLISH is not sent again after it.
-func (l *loop) storeReleased(s *sess, d *session.Delivery) bool {
+func (l *loop) storeReleased(s *sess, seq uint64) bool {
 	if !l.stores() || s.ID == 0 {
 		return false
 	}
-	l.hold.batch.Release(s.ID, d.Seq)
+	l.hold.batch.Release(s.ID, seq)
 	return true
 }
 

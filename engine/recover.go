@@ -197,15 +197,18 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	if x.past {
 		return nil
 	}
-	q := session.Delivery{Ref: id, Seq: d.Seq, Size: r.sizes[id], QoS: d.QoS, Retain: d.Retain, Again: true, Shared: d.Shared}
+	aside := &fanout.Aside{Ref: id}
+	q := session.Delivery{
+		Open: session.Open{Aside: aside, Retain: d.Retain, Again: true, Shared: d.Shared},
+		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
+	}
 	x.s.Grouped = x.s.Grouped || d.Shared
 	switch len(d.SubIDs) {
 	case 0:
 	case 1:
 		q.ID = d.SubIDs[0]
 	default:
-		ids := append([]uint32(nil), d.SubIDs...)
-		q.Many = &ids
+		aside.IDs = append([]uint32(nil), d.SubIDs...)
 	}
 	x.s.Queue.Push(q)
 	x.lastSeq = max(x.lastSeq, d.Seq)
@@ -216,7 +219,7 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 func (r *recovery) released(x *restored, seq uint64) {
 	// The store names it right behind its delivery.
 	d := x.s.Queue.PopLast()
-	x.s.Sender().Restore(seq, d.QoS, true, d)
+	x.s.Sender().Restore(seq, d.QoS, true, d.Open)
 }
 
 // install puts a session that came back into its loop. A connection that it had is lost: the will is due.
@@ -255,7 +258,7 @@ func (l *loop) loadAhead(s *sess) {
 	var seqs []uint64
 	s.Queue.Each(func(d *session.Delivery) {
 		if d.Msg == nil && len(refs) < loadBatch {
-			refs, seqs = append(refs, store.Ref(d.Ref)), append(seqs, d.Seq)
+			refs, seqs = append(refs, store.Ref(d.Aside.Ref)), append(seqs, d.Seq)
 		}
 	})
 	slot, gen := s.Slot, s.Gen
@@ -289,8 +292,10 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 			return false
 		}
 		d.Msg = l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
-		if d.Shared {
-			d.Group = l.groupOf(s, m.Topic)
+		if d.Aside = d.Aside.Loaded(); d.Shared {
+			if g := l.groupOf(s, m.Topic); g != nil {
+				d.Aside = g.Aside()
+			}
 		}
 		if m.Expiry.Left > 0 {
 			d.Msg.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is loaded

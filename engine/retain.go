@@ -198,7 +198,7 @@ func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
 		return
 	}
 	s := c.sess
-	d := session.Delivery{Msg: m, Size: uint32(m.Size()), QoS: min(m.QoS, r.qos), Retain: true, ID: r.id} // [MQTT-3.3.1-8]
+	d := session.Delivery{Open: session.Open{Msg: m, Retain: true, ID: r.id}, Size: uint32(m.Size()), QoS: min(m.QoS, r.qos)} // [MQTT-3.3.1-8]
 	stored := false
 	if d.QoS > 0 {
 		d.Seq = l.b.slots.NextSeq(s.Slot)
@@ -207,7 +207,7 @@ func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
 	if stored && d.QoS == 2 {
 		l.replayLate(c, &d)
 	} else {
-		l.deliver(s, d)
+		l.deliver(s, &d)
 		l.forms.Done(&l.pool)
 	}
 	l.pool.Release(m, 1)

@@ -38,11 +38,14 @@ func (l *loop) deliverShared(m *fanout.Message, k pick) {
 	default:
 		s.Grouped = true
 		d := session.Delivery{
-			Msg: m, Size: uint32(m.Size()), Seq: k.seq, Group: k.group, ID: k.target.ID,
-			QoS:    min(m.QoS, k.target.QoS), // [MQTT-4.8.2-3]
-			Retain: m.Retain && k.target.Flags&fanout.RetainAsPublished != 0,
+			Open: session.Open{
+				Msg: m, Aside: k.group.Aside(), ID: k.target.ID,
+				Retain: m.Retain && k.target.Flags&fanout.RetainAsPublished != 0,
+			},
+			Seq: k.seq, Size: uint32(m.Size()),
+			QoS: min(m.QoS, k.target.QoS), // [MQTT-4.8.2-3]
 		}
-		l.deliver(s, d)
+		l.deliver(s, &d)
 		l.forms.Done(&l.pool)
 	}
 }
@@ -84,27 +87,27 @@ func (l *loop) reshare(s *sess, ending bool) {
 	if !s.Grouped {
 		return
 	}
-	away := func(d *session.Delivery) bool { return l.redirect(d.Msg, d.Group, s.Slot, !ending) }
+	away := func(d *session.Open) bool { return l.redirect(d.Msg, d.Group(), s.Slot, !ending) }
 	var moved []uint64
 	if s.Send != nil {
-		s.Send.Each(func(seq uint64, qos byte, _ bool, d *session.Delivery) {
-			if qos == 1 && d.Group != nil && away(d) {
+		s.Send.Each(func(seq uint64, qos byte, _ bool, d *session.Open) {
+			if qos == 1 && d.Group() != nil && away(d) {
 				moved = append(moved, seq)
 			}
 		})
 	}
 	for _, seq := range moved {
 		if d, ok := s.Send.Remove(seq); ok {
-			l.storeAck(s, &d)
+			l.storeAck(s, seq)
 			l.release(&d)
 		}
 	}
 	s.Queue.Filter(func(d *session.Delivery) bool {
-		if d.Group == nil || d.Msg == nil || d.Again && d.QoS == 2 || !away(d) {
+		if d.Group() == nil || d.Msg == nil || d.Again && d.QoS == 2 || !away(&d.Open) {
 			return true
 		}
-		l.storeAck(s, d)
-		l.release(d)
+		l.storeAck(s, d.Seq)
+		l.release(&d.Open)
 		return false
 	})
 }

@@ -67,7 +67,7 @@ func GroupSub(g *Group) trie.Sub { return trie.Sub{Ref: g.Ref()} }
 type Plan struct {
 	ByLoop [][]Target
 	Groups []*Group
-	ids    [][]uint32
+	asides []Aside           // of targets with several subscription identifiers
 	own    map[uint32]Target // what a publisher gets of its own message when some of its subscriptions are No Local
 	moves  uint64
 	total  int
@@ -79,12 +79,12 @@ func (p *Plan) Empty() bool { return p.total == 0 && len(p.Groups) == 0 }
 // Fresh tells whether every receiver is still owned by the loop that the plan names.
 func (p *Plan) Fresh(slots *Slots) bool { return p.moves == slots.moves.Load() }
 
-// Many is the list of the target's subscription identifiers when there are several, else nil: then ID says it.
-func (p *Plan) Many(t Target) *[]uint32 {
+// Aside holds the target's subscription identifiers when there are several; else it is nil, and ID says it.
+func (p *Plan) Aside(t Target) *Aside {
 	if p == nil || t.Flags&manyIDs == 0 {
 		return nil
 	}
-	return &p.ids[t.ID]
+	return &p.asides[t.ID]
 }
 
 // Own is the target as it applies to a message that the target's own session published: No Local subscriptions
@@ -222,8 +222,8 @@ func join(subs []trie.Sub, own bool, p *Plan) Target {
 		out.ID = ids[0]
 	default:
 		out.Flags |= manyIDs
-		out.ID = uint32(len(p.ids))
-		p.ids = append(p.ids, ids)
+		out.ID = uint32(len(p.asides))
+		p.asides = append(p.asides, Aside{IDs: ids})
 	}
 	return out
 }

@@ -89,12 +89,12 @@ func TestOverlappingSubscriptionsMerge(t *testing.T) {
 		t.Fatalf("got %d copies, want 1", len(p.ByLoop[0]))
 	}
 	got := p.ByLoop[0][0]
-	ids := slices.Sorted(slices.Values(*p.Many(got)))
+	ids := slices.Sorted(slices.Values(p.Aside(got).IDs))
 	if got.QoS != 2 || got.Flags&NoLocal != 0 || got.Flags&RetainAsPublished == 0 || !slices.Equal(ids, []uint32{1, 2}) {
 		t.Errorf("got %+v with identifiers %v", got, ids)
 	}
 	own, ok := p.Own(got)
-	if !ok || own.QoS != 2 || own.ID != 2 || p.Many(own) != nil {
+	if !ok || own.QoS != 2 || own.ID != 2 || p.Aside(own) != nil {
 		t.Errorf("of its own message: got %+v %v, want QoS 2 with identifier 2", own, ok)
 	}
 }
@@ -161,8 +161,8 @@ func TestRouterAgreesWithNaiveTwin(t *testing.T) {
 						t.Errorf("slot %d is with the wrong loop", x.Slot)
 					}
 					var list []uint32
-					if many := p.Many(x); many != nil {
-						list = *many
+					if many := p.Aside(x); many != nil {
+						list = many.IDs
 					} else if x.ID != 0 {
 						list = []uint32{x.ID}
 					}

@@ -37,8 +37,9 @@ func ParseStrategy(name string) (Strategy, error) {
 
 // Group is one shared subscription: a share name and a filter, and the sessions that are members.
 type Group struct {
-	Name string // the whole filter, $share/name/filter
-	id   uint32
+	Name  string // the whole filter, $share/name/filter
+	id    uint32
+	aside Aside
 
 	mu      sync.Mutex
 	members []Target
@@ -75,6 +76,7 @@ func (g *Groups) Join(name string, t Target) (grp *Group, existed, created bool)
 			grp.id = uint32(len(g.byID))
 			g.byID = append(g.byID, grp)
 		}
+		grp.aside.Group = grp
 		g.byName[name] = grp
 		created = true
 	}

@@ -131,12 +131,12 @@ func (c *Client) onAck(p *mqtt.Ack) error {
 func (c *Client) step(p *mqtt.Ack) (x *exchange, ended bool, err error) {
 	switch p.Type {
 	case mqtt.PUBACK:
-		x, ended = c.s.out.Puback(p.ID) // [MQTT-4.3.2-3] [MQTT-4.4.0-2]
+		_, x, ended = c.s.out.Puback(p.ID) // [MQTT-4.3.2-3] [MQTT-4.4.0-2]
 	case mqtt.PUBCOMP:
-		x, ended = c.s.out.Pubcomp(p.ID)
+		_, x, ended = c.s.out.Pubcomp(p.ID)
 	case mqtt.PUBREC:
 		var step flow.Step
-		x, step = c.s.out.Pubrec(p.ID, p.Reason)
+		_, x, step = c.s.out.Pubrec(p.ID, p.Reason)
 		switch step {
 		case flow.Ended:
 			ended = true

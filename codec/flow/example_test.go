@@ -21,10 +21,10 @@ func Example() {
 		fmt.Println("PUBLISH again", flow.ID(seq), *m, in.Publish(id, 2) == flow.Duplicate)
 		return true
 	})
-	_, step := out.Pubrec(id, mqtt.Success)
+	_, _, step := out.Pubrec(id, mqtt.Success)
 	fmt.Println("PUBREL", step == flow.SendPubrel, in.Pubrel(id))
 	in.Completed(id)
-	m, ok := out.Pubcomp(id)
+	_, m, ok := out.Pubcomp(id)
 	fmt.Println("done", m, ok, out.Len())
 	// Output:
 	// PUBLISH 42 true

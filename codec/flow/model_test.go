@@ -171,11 +171,11 @@ func (m *model) fromReceiver() {
 	}
 	switch p.kind {
 	case mqtt.PUBACK:
-		if n, ok := m.send.Puback(p.id); ok {
+		if _, n, ok := m.send.Puback(p.id); ok {
 			m.end(n)
 		}
 	case mqtt.PUBREC:
-		switch n, step := m.send.Pubrec(p.id, p.reason); step {
+		switch _, n, step := m.send.Pubrec(p.id, p.reason); step {
 		case SendPubrel:
 			m.pubrecs = append(m.pubrecs, p.id)
 			m.down = append(m.down, packet{kind: mqtt.PUBREL, id: p.id})
@@ -185,7 +185,7 @@ func (m *model) fromReceiver() {
 			m.end(n)
 		}
 	case mqtt.PUBCOMP:
-		if n, ok := m.send.Pubcomp(p.id); ok {
+		if _, n, ok := m.send.Pubcomp(p.id); ok {
 			m.end(n)
 		}
 	}

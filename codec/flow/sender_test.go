@@ -50,11 +50,11 @@ func TestIdentifiersFollowTheSequenceAndAreNeverZero(t *testing.T) {
 }
 
 func TestAnIdleSenderIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(Sender[*int]{}); got > 48 {
-		t.Errorf("Sender: got %d bytes, want at most 48", got)
+	if got := unsafe.Sizeof(Sender[*int]{}); got > 80 {
+		t.Errorf("Sender: got %d bytes, want at most 80", got)
 	}
-	if got := unsafe.Sizeof(place[exchange[*int]]{}); got > 32 {
-		t.Errorf("place with a pointer: got %d bytes, want at most 32", got)
+	if got := unsafe.Sizeof(exchange[*int]{}); got > 16 {
+		t.Errorf("exchange with a pointer: got %d bytes, want at most 16", got)
 	}
 	if got := unsafe.Sizeof(Receiver{}); got > 40 {
 		t.Errorf("Receiver: got %d bytes, want at most 40", got)
@@ -67,16 +67,16 @@ func TestAQoS1ExchangeEndsWithPuback(t *testing.T) {
 	if id != 8 || s.Quota() != 1 || s.Len() != 1 {
 		t.Fatalf("started: got id %d quota %d len %d, want 8 1 1", id, s.Quota(), s.Len())
 	}
-	if _, ok := s.Pubcomp(id); ok {
+	if _, _, ok := s.Pubcomp(id); ok {
 		t.Error("PUBCOMP ended a QoS 1 exchange")
 	}
-	if _, step := s.Pubrec(id, mqtt.Success); step != Unknown {
+	if _, _, step := s.Pubrec(id, mqtt.Success); step != Unknown {
 		t.Errorf("PUBREC for a QoS 1 exchange: got %d, want Unknown", step)
 	}
-	if m, ok := s.Puback(id); !ok || m != "m" {
+	if _, m, ok := s.Puback(id); !ok || m != "m" {
 		t.Errorf("PUBACK: got %q %v, want m true", m, ok)
 	}
-	if _, ok := s.Puback(id); ok {
+	if _, _, ok := s.Puback(id); ok {
 		t.Error("the second PUBACK ended something")
 	}
 	if s.Quota() != 2 || s.Len() != 0 {
@@ -87,25 +87,25 @@ func TestAQoS1ExchangeEndsWithPuback(t *testing.T) {
 func TestAQoS2ExchangeEndsWithPubcomp(t *testing.T) {
 	s := newSender(1)
 	id := s.Start(0, 2, "m")
-	if _, ok := s.Puback(id); ok {
+	if _, _, ok := s.Puback(id); ok {
 		t.Error("PUBACK ended a QoS 2 exchange")
 	}
-	if _, ok := s.Pubcomp(id); ok {
+	if _, _, ok := s.Pubcomp(id); ok {
 		t.Error("PUBCOMP before PUBREC ended it")
 	}
-	if m, step := s.Pubrec(id, mqtt.Success); step != SendPubrel || m != "m" {
+	if _, m, step := s.Pubrec(id, mqtt.Success); step != SendPubrel || m != "m" {
 		t.Errorf("PUBREC: got %q %d, want m SendPubrel", m, step)
 	}
-	if _, step := s.Pubrec(id, mqtt.Success); step != Repeated {
+	if _, _, step := s.Pubrec(id, mqtt.Success); step != Repeated {
 		t.Errorf("second PUBREC: got %d, want Repeated", step)
 	}
-	if _, step := s.Pubrec(id, mqtt.UnspecifiedError); step != Repeated {
+	if _, _, step := s.Pubrec(id, mqtt.UnspecifiedError); step != Repeated {
 		t.Errorf("late refusal: got %d, want Repeated", step)
 	}
 	if s.Quota() != 0 {
 		t.Errorf("after PUBREC: got quota %d, want 0", s.Quota())
 	}
-	if m, ok := s.Pubcomp(id); !ok || m != "m" || s.Quota() != 1 {
+	if _, m, ok := s.Pubcomp(id); !ok || m != "m" || s.Quota() != 1 {
 		t.Errorf("PUBCOMP: got %q %v quota %d, want m true 1", m, ok, s.Quota())
 	}
 }
@@ -113,7 +113,7 @@ func TestAQoS2ExchangeEndsWithPubcomp(t *testing.T) {
 func TestARefusedPublishEndsAtPubrec(t *testing.T) {
 	s := newSender(1)
 	id := s.Start(3, 2, "m")
-	m, step := s.Pubrec(id, mqtt.UnspecifiedError)
+	_, m, step := s.Pubrec(id, mqtt.UnspecifiedError)
 	if m != "m" || step != Ended || s.Len() != 0 || s.Quota() != 1 {
 		t.Errorf("PUBREC 0x80: got %q %d len %d quota %d, want m Ended 0 1", m, step, s.Len(), s.Quota())
 	}
@@ -266,7 +266,7 @@ func TestMemoryFollowsWhatIsOpenNotItsSpan(t *testing.T) {
 		s.Start(seq, 1, "m")
 		s.Puback(ID(seq))
 	}
-	if got := len(s.ids.places); got > minPlaces {
+	if got := len(s.pub.ring); got > minPlaces {
 		t.Errorf("one exchange open since 60,000: got a table of %d, want %d", got, minPlaces)
 	}
 	for seq := uint64(1); seq < 5000; seq++ {
@@ -275,12 +275,12 @@ func TestMemoryFollowsWhatIsOpenNotItsSpan(t *testing.T) {
 	for seq := uint64(1); seq < 5000; seq++ {
 		s.Puback(ID(seq))
 	}
-	if got := len(s.ids.places); got > keepPlaces {
+	if got := len(s.pub.ring); got > keepPlaces {
 		t.Errorf("after a burst of 5,000: got a table of %d, want at most %d", got, keepPlaces)
 	}
 	s.Puback(ID(0))
 	s.Trim()
-	if s.ids.places != nil {
+	if s.pub.ring != nil {
 		t.Error("an idle sender keeps its table after Trim")
 	}
 }

@@ -42,6 +42,11 @@ func ackReasonFault(t Type) *fault {
 // Decode reads the packet of type a.Type. Without a reason code, as always in
 // 3.x, Reason is Success.
 func (a *Ack) Decode(from Peer, flags byte, body []byte) error {
+	if len(body) == 2 && flags == ackFlags(a.Type) && body[0]|body[1] != 0 { // nearly always
+		a.Props.clear()
+		a.ID, a.Reason = uint16(body[0])<<8|uint16(body[1]), Success
+		return nil
+	}
 	a.Props.clear()
 	a.ID, a.Reason = 0, Success
 	wrong := faultFlags

@@ -70,7 +70,7 @@ func (c *conn) acknowledge(h mqtt.Header, body []byte) bool {
 	case mqtt.PUBACK:
 		s.sender.Puback(p.ID)
 	case mqtt.PUBREC:
-		switch _, step := s.sender.Pubrec(p.ID, p.Reason); step {
+		switch _, _, step := s.sender.Pubrec(p.ID, p.Reason); step {
 		case flow.SendPubrel, flow.Repeated:
 			if !c.broker.event(WithholdRel).has(WithholdRel) {
 				c.ack(mqtt.PUBREL, p.ID, mqtt.Success)

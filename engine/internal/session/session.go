@@ -15,24 +15,44 @@ const NeverExpires = 1<<32 - 1
 // Delivery is one message on its way to the session: queued, or open at QoS 1 or 2. The message is a frame in memory,
 // of which the delivery holds one reference, or a position in the store until it is loaded.
 type Delivery struct {
-	Msg    *fanout.Message // nil: in the store, under Ref
-	Ref    uint64
-	Seq    uint64 // sequence number in this session; 0 for QoS 0
-	Group  *fanout.Group
-	Many   *[]uint32 // subscription identifiers, when there are several
-	Size   uint32    // of the message's content
-	ID     uint32    // the one subscription identifier; 0: none
-	QoS    uint8
-	Retain bool // RETAIN as it is to be sent
-	Again  bool // it may have been sent before the broker was started: DUP
-	Shared bool // it came back from the store, and a shared subscription had chosen it
+	Open
+	Seq  uint64 // sequence number in this session; 0 for QoS 0
+	Size uint32 // of the message's content
+	QoS  uint8
+}
+
+// Open is what an exchange keeps of its delivery: what the exchange knows by itself is left out.
+type Open struct {
+	Msg    *fanout.Message // nil: in the store, under Aside's Ref
+	Aside  *fanout.Aside   // nil: nothing of that
+	ID     uint32          // the one subscription identifier; 0: none, or several
+	Retain bool            // RETAIN as it is to be sent
+	Again  bool            // it was sent before: DUP
+	Shared bool            // it came back from the store, and a shared subscription had chosen it
+}
+
+// Group is the shared subscription that chose the session; nil: none did.
+func (o *Open) Group() *fanout.Group {
+	if o.Aside == nil {
+		return nil
+	}
+	return o.Aside.Group
+}
+
+// Delivery is the delivery that an exchange was opened for.
+func (o Open) Delivery(seq uint64, qos byte) Delivery {
+	d := Delivery{Open: o, Seq: seq, QoS: qos}
+	if o.Msg != nil {
+		d.Size = uint32(o.Msg.Size())
+	}
+	return d
 }
 
 // IDs appends the delivery's subscription identifiers.
 func (d *Delivery) IDs(dst []uint32) []uint32 {
 	switch {
-	case d.Many != nil:
-		return append(dst, *d.Many...)
+	case d.Aside != nil && d.Aside.IDs != nil:
+		return append(dst, d.Aside.IDs...)
 	case d.ID != 0:
 		return append(dst, d.ID)
 	}
@@ -64,8 +84,8 @@ type Session struct {
 
 	// An idle session costs its name and a subscription: what it does not use it does not have.
 	Subs  Subs
-	Send  *flow.Sender[Delivery] // nil while nothing was ever open
-	Recv  *flow.Receiver         // nil while the client never published above QoS 0
+	Send  *flow.Sender[Open] // nil while nothing was ever open
+	Recv  *flow.Receiver     // nil while the client never published above QoS 0
 	Queue Queue
 	Will  *Will
 }
@@ -74,9 +94,9 @@ type Session struct {
 func (s *Session) Persistent() bool { return s.Expiry != 0 }
 
 // Sender gives the sending half of the QoS machine.
-func (s *Session) Sender() *flow.Sender[Delivery] {
+func (s *Session) Sender() *flow.Sender[Open] {
 	if s.Send == nil {
-		s.Send = &flow.Sender[Delivery]{}
+		s.Send = &flow.Sender[Open]{}
 	}
 	return s.Send
 }
@@ -90,9 +110,9 @@ func (s *Session) InFlight() int {
 }
 
 // Drop gives every message that the session holds to release and empties it.
-func (s *Session) Drop(release func(Delivery)) {
+func (s *Session) Drop(release func(Open)) {
 	for s.Queue.Len() > 0 {
-		release(s.Queue.Pop())
+		release(s.Queue.Pop().Open)
 	}
 	if s.Send != nil {
 		s.Send.Clear(release)
