@@ -3,6 +3,7 @@ package perf
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -152,3 +153,21 @@ var answers = [3]mqtt.Type{1: mqtt.PUBACK, 2: mqtt.PUBREC}
 
 // idAt is where the packet identifier of a short PUBLISH stands.
 func idAt(topic string) int { return 2 + 2 + len(topic) }
+
+// retain publishes n retained messages to topics of some 25 bytes, waits until the broker has them, and tells how many
+// bytes they are.
+func (k *client) retain(n, payload int) (size int) {
+	p := mqtt.Publish{Retain: true, Payload: make([]byte, payload)}
+	var in []byte
+	for i := range n {
+		p.Topic = fmt.Appendf(p.Topic[:0], "site/%d/dev/%d/%s", i/4%1000, i/4, [4]string{"temp", "hum", "state", "voltage"}[i%4])
+		in = p.AppendTo(in, mqtt.V311)
+		if len(in) > 60<<10 || i == n-1 {
+			size += len(in)
+			k.write(mqtt.AppendPingreq(in))
+			k.drain(2)
+			in = in[:0]
+		}
+	}
+	return size
+}
