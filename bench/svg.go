@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func (r *Report) SVG(w io.Writer) error {
 	p := plot{series: r.Series}
 	p.span()
 	panels := p.panels(r)
-	height := panelTop + len(panels)*panelStep + 34
+	height := panelTop + len(panels)*panelStep - 4
 	fmt.Fprintf(&p, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, sans-serif" font-size="12">`+"\n",
 		plotWidth, height, plotWidth, height)
 	p.WriteString(plotStyle)
@@ -57,9 +58,9 @@ const (
 const plotStyle = `<style>
 .ground{fill:#fff}.grid{stroke:#e3e6ea}.axis{stroke:#9aa3ad}.warm{fill:#f3f4f6}text{fill:#24292f}.quiet{fill:#656d76}
 .title{font-size:16px;font-weight:600}.name{font-weight:600}.fault{fill:#c0392b;font-weight:600}
-.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.c0{stroke:#0969da;fill:#0969da}.c1{stroke:#bc4c00;fill:#bc4c00}.c2{stroke:#8250df;fill:#8250df}.line.c0,.line.c1,.line.c2{fill:none}
+.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.c0{stroke:#0969da;fill:#0969da}.c1{stroke:#bc4c00;fill:#bc4c00}.c2{stroke:#8250df;fill:#8250df}.line.c0,.line.c1,.line.c2{fill:none}tspan{stroke:none}
 @media (prefers-color-scheme:dark){.ground{fill:#0d1117}.grid{stroke:#272d35}.axis{stroke:#6e7681}.warm{fill:#161b22}text{fill:#e6edf3}.quiet{fill:#9198a1}
-.fault{fill:#ff7b72}.c0{stroke:#58a6ff;fill:#58a6ff}.c1{stroke:#f0883e;fill:#f0883e}.c2{stroke:#bc8cff;fill:#bc8cff}}
+.fault{fill:#ff7b72}.c0{stroke:#58a6ff;fill:#58a6ff}.c1{stroke:#f0883e;fill:#f0883e}.c2{stroke:#bc8cff;fill:#bc8cff}.line.c0,.line.c1,.line.c2{fill:none}tspan{stroke:none}}
 </style>
 `
 
@@ -114,10 +115,10 @@ func (p *plot) panels(r *Report) []panel {
 	}
 	if p.any(func(s *Sample) float64 { return float64(s.RSS) }) {
 		panels = append(panels, panel{
-			name: "broker", unit: human.Short, right: human.Bytes,
+			name: "broker", unit: human.Short, right: func(v float64) string { return human.Short(v) + " MiB" },
 			curves: []curve{
 				{name: "CPU, cores (left)", value: func(s *Sample) float64 { return s.CPU }},
-				{name: "RSS (right)", value: func(s *Sample) float64 { return float64(s.RSS) }, right: true},
+				{name: "RSS (right)", value: func(s *Sample) float64 { return float64(s.RSS) / (1 << 20) }, right: true},
 			},
 		})
 	}
@@ -184,7 +185,7 @@ func (p *plot) panel(d panel, top float64) {
 	p.rule(plotLeft, bottom, plotRight, bottom, "axis")
 	p.text(plotLeft, top-12, "name", "start", d.name)
 	p.legend(d.curves, top-12)
-	for i, c := range d.curves {
+	for i, c := range slices.Backward(d.curves) { // the first on top
 		s := left
 		if c.right {
 			s = right
@@ -193,15 +194,13 @@ func (p *plot) panel(d panel, top float64) {
 	}
 }
 
-// legend stands at the right, above the panel.
+// legend stands at the right, above the panel, in one run of text: nobody here knows how wide the reader's letters are.
 func (p *plot) legend(curves []curve, y float64) {
-	x := float64(plotRight)
-	for i := len(curves) - 1; i >= 0; i-- {
-		p.text(x, y, "", "end", curves[i].name)
-		x -= 7*float64(len([]rune(curves[i].name))) + 8
-		fmt.Fprintf(p, "<rect class=\"c%d\" x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"3\"/>\n", i, x-14, y-6)
-		x -= 32
+	fmt.Fprintf(p, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" xml:space=\"preserve\">", plotRight, y)
+	for i, c := range curves {
+		fmt.Fprintf(p, "<tspan class=\"c%d\">    ● </tspan>%s", i, html.EscapeString(c.name))
 	}
+	p.WriteString("</text>\n")
 }
 
 func (p *plot) curve(c curve, s scale, colour int) {

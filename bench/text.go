@@ -158,12 +158,10 @@ func (t *textReport) broker(r *Report) {
 	}
 	calls := ""
 	if b.WritesPerDeliv > 0 {
-		calls = fmt.Sprintf(", %s writes a delivery", human.Number(b.WritesPerDeliv))
+		calls = fmt.Sprintf(", %s write calls a delivery", human.Number(b.WritesPerDeliv))
 	}
 	t.line("broker", "%s, %s%s", cpu, human.Plural(b.Threads, "thread"), calls)
-	grown := float64(b.RSS) - float64(b.RSSBefore)
-	t.line("", "RSS %s, %s before (%+d KiB), peak %s",
-		human.Bytes(float64(b.RSS)), human.Bytes(float64(b.RSSBefore)), int64(grown/1024), human.Bytes(float64(b.RSSPeak)))
+	t.line("", "RSS %s at the end, %s before, peak %s", human.Bytes(float64(b.RSS)), human.Bytes(float64(b.RSSBefore)), human.Bytes(float64(b.RSSPeak)))
 }
 
 func (t *textReport) generator(l *Load) {

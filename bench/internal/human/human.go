@@ -37,7 +37,7 @@ func Number(f float64) string {
 	return digits(f)
 }
 
-// digits rounds to three digits, and drops zeros behind the point only when nothing else stands there.
+// digits rounds to three digits; a whole number has nothing behind the point.
 func digits(f float64) string {
 	switch a := math.Abs(f); {
 	case f == math.Trunc(f) || a >= 99.95:
@@ -52,17 +52,25 @@ func digits(f float64) string {
 	return strconv.FormatFloat(f, 'g', 2, 64)
 }
 
-// Short is a figure that has to fit anywhere: 950, 12.3k, 4.56M.
+// Short is a figure that has to fit anywhere: 0.5, 950, 12.3k, 4.56M.
 func Short(f float64) string {
 	switch a := math.Abs(f); {
 	case a >= 999.5e6:
-		return digits(f/1e9) + "G"
+		return trim(digits(f/1e9)) + "G"
 	case a >= 999.5e3:
-		return digits(f/1e6) + "M"
+		return trim(digits(f/1e6)) + "M"
 	case a >= 999.5:
-		return digits(f/1e3) + "k"
+		return trim(digits(f/1e3)) + "k"
 	}
-	return digits(f)
+	return trim(digits(f))
+}
+
+// trim drops zeros behind the point that say nothing.
+func trim(digits string) string {
+	if strings.Contains(digits, ".") && !strings.Contains(digits, "e") {
+		return strings.TrimSuffix(strings.TrimRight(digits, "0"), ".")
+	}
+	return digits
 }
 
 // Duration takes ns, µs, ms or s, and minutes from two of them up.
