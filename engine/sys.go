@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"runtime/pprof"
 	"strconv"
 	"sync"
 	"time"
@@ -99,6 +101,7 @@ func (s *sysTopics) halt() {
 
 func (s *sysTopics) run(interval time.Duration, stop, done chan struct{}) {
 	defer close(done)
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("role", "sys")))
 	t := time.NewTicker(interval)
 	defer t.Stop()
 	for {

@@ -167,7 +167,7 @@ func (m *Memory) settle() {
 }
 
 func (m *Memory) run() {
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("penstock", "store")))
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("role", "store")))
 	m.mu.Lock()
 	for m.due() {
 		j := m.waiting[0]

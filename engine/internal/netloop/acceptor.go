@@ -50,7 +50,7 @@ func (e *Engine) Serve(ln net.Listener, admit func(nc net.Conn) (l *Loop, value 
 		return a
 	}
 	e.acceptors[a] = struct{}{}
-	go labelled("acceptor", ln.Addr().String(), a.run)
+	go labelled(a.run, "role", "acceptor", "listener", ln.Addr().String())
 	return a
 }
 

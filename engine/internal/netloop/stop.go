@@ -53,11 +53,11 @@ func (e *Engine) run(role string, f func()) {
 	e.ending.Add(1)
 	go func() {
 		defer e.ending.Done()
-		labelled("netloop", role, f)
+		labelled(f, "role", role)
 	}()
 }
 
-// labelled runs f under a profiling label.
-func labelled(key, value string, f func()) {
-	pprof.Do(background, pprof.Labels(key, value), func(context.Context) { f() })
+// labelled runs f under profiling labels, given as keys and values.
+func labelled(f func(), labels ...string) {
+	pprof.Do(background, pprof.Labels(labels...), func(context.Context) { f() })
 }

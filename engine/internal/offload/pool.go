@@ -97,7 +97,7 @@ func (p *Pool) Close(ctx context.Context) error {
 }
 
 func (p *Pool) work(job func()) {
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("penstock", "offload")))
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("role", "offload")))
 	w := &worker{next: make(chan func(), 1)}
 	timer := time.NewTimer(idleTime)
 	defer timer.Stop()

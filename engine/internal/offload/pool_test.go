@@ -159,7 +159,7 @@ func TestWorkersCarryALabel(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if want := `"penstock":"offload"`; !strings.Contains(profile.String(), want) {
+	if want := `"role":"offload"`; !strings.Contains(profile.String(), want) {
 		t.Errorf("goroutine profile: got no label %s in:\n%s", want, profile.String())
 	}
 	closePool(t, p)
