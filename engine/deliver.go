@@ -9,22 +9,58 @@ import (
 	"github.com/penstock-mqtt/penstock/fanout"
 )
 
-// deliverItem gives a message to its receivers on this loop.
+// deliverItem gives a message to its receivers on this loop. Most are plain: nothing in the packet is their own but the
+// packet identifier, so they get the shared frame without more ado, and what is counted is counted once. The others go
+// the long way.
 func (l *loop) deliverItem(it *fanout.Item) {
-	if it.Msg.QoS == 0 && !it.Msg.Expired(l.now) {
-		l.spread(it)
-	} else {
-		l.prepay(it.Msg, len(it.Targets))
-		for i, t := range it.Targets {
-			var seq uint64
-			if it.Seqs != nil {
-				seq = it.Seqs[i]
-			}
-			l.deliverTo(it.Msg, it.Plan, t, seq)
+	m := it.Msg
+	if m.QoS > 0 {
+		l.prepay(m, len(it.Targets))
+	}
+	var n [3]uint64
+	expired := m.Expired(l.now)
+	for i, t := range it.Targets {
+		var seq uint64
+		if it.Seqs != nil {
+			seq = it.Seqs[i]
 		}
-		l.prepay(nil, 0)
+		if s := l.session(t.Slot); s != nil && s.Gen == t.Gen && s.conn != nil && s.conn.plain() && s.conn.roomy() && t.Plain() && m.From != t.Slot && !expired {
+			if qos, ok := l.spread(s, m, t, seq); ok {
+				n[qos]++
+				continue
+			}
+		}
+		l.deliverTo(m, it.Plan, t, seq)
 	}
 	l.forms.Done(&l.pool)
+	if m.QoS > 0 {
+		l.prepay(nil, 0)
+	}
+	for qos, n := range n {
+		if n > 0 {
+			l.count.publishOut[qos].add(n)
+			l.count.packetsOut[mqtt.PUBLISH].add(n)
+			l.count.payloadOut.add(n * uint64(len(m.Payload())))
+		}
+	}
+}
+
+// spread sends a message to a plain receiver, if nothing is in its way.
+func (l *loop) spread(s *sess, m *fanout.Message, t fanout.Target, seq uint64) (qos byte, sent bool) {
+	c := s.conn
+	qos = min(m.QoS, t.QoS) // [MQTT-3.8.4-8]
+	if qos > 0 && (s.Queue.Len() > 0 || !l.sender(s).CanSend(seq)) {
+		return qos, false
+	}
+	retain := m.Retain && t.Flags&fanout.RetainAsPublished != 0 // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+	f := l.forms.Get(&l.pool, m, fanout.Form{V5: c.version == mqtt.V5, QoS: qos, Retain: retain}, l.now)
+	f.Hold()
+	o := outItem{frame: f}
+	if qos > 0 {
+		o.id = l.open(s, seq, qos, session.Open{Msg: m, Retain: retain})
+	}
+	l.queue(c, o, f.Size())
+	return qos, true
 }
 
 // prepaid are references of a message that were taken at once for all its receivers: other loops count references of
@@ -54,30 +90,7 @@ func (l *loop) keep(m *fanout.Message) {
 	m.Hold(1)
 }
 
-// spread gives a QoS 0 message to its receivers. Most are plain: nothing in the packet is their own, so they get the
-// shared frame without more ado, and what is counted is counted once. The others go the long way.
-func (l *loop) spread(it *fanout.Item) {
-	m, n := it.Msg, 0
-	for _, t := range it.Targets {
-		s := l.session(t.Slot)
-		if s == nil || s.Gen != t.Gen || s.conn == nil || !s.conn.plain() || !t.Plain() || m.From == t.Slot || !s.conn.roomy() {
-			l.deliverTo(m, it.Plan, t, 0)
-			continue
-		}
-		c := s.conn
-		f := l.forms.Get(&l.pool, m, fanout.Form{
-			V5: c.version == mqtt.V5, Retain: m.Retain && t.Flags&fanout.RetainAsPublished != 0, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-		}, l.now)
-		f.Hold()
-		l.queue(c, outItem{frame: f}, f.Size())
-		n++
-	}
-	l.count.publishOut[0].add(uint64(n))
-	l.count.packetsOut[mqtt.PUBLISH].add(uint64(n))
-	l.count.payloadOut.add(uint64(n * len(m.Payload())))
-}
-
-// plain tells that a QoS 0 PUBLISH to the connection is as to any other of its version.
+// plain tells that a PUBLISH to the connection is as to any other of its version but for the packet identifier.
 func (c *conn) plain() bool { return c.maxPacket == 0 && c.lst.mount == "" && !c.assignsAliases() }
 
 // deliverTo gives a message to one receiver, wherever its session is by now.
@@ -197,12 +210,18 @@ func (l *loop) start(c *conn, s *sess, d *session.Delivery) {
 		l.storeAck(s, d.Seq)
 		return
 	}
-	l.keep(d.Msg)
-	id := s.Send.Start(d.Seq, d.QoS, d.Open)
+	id := l.open(s, d.Seq, d.QoS, d.Open)
+	l.sendFrame(c, f, id, d.Msg, d.QoS)
+}
+
+// open begins an exchange and gives its packet identifier.
+func (l *loop) open(s *sess, seq uint64, qos byte, o session.Open) uint16 {
+	l.keep(o.Msg)
+	id := s.Send.Start(seq, qos, o)
 	if s.Send.Quota() == 0 {
 		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
 	}
-	l.sendFrame(c, f, id, d.Msg, d.QoS)
+	return id
 }
 
 // fitting gives the frame for a connection, or nil when it is larger than the client takes or lies outside of its

@@ -138,10 +138,11 @@ func (l *loop) endPass() {
 	clear(dirty)
 	l.spareD = dirty[:0]
 	l.searched = 0
-	l.count.messages.v.Store(uint64(l.pool.Live()))
-	l.count.frames.v.Store(uint64(l.pool.Framed()))
-	l.count.owed.v.Store(uint64(l.owed))
-	l.count.flying.v.Store(uint64(len(l.hold.flying)))
+	l.count.messages.set(uint64(l.pool.Live()))
+	l.count.frames.set(uint64(l.pool.Framed()))
+	l.count.owed.set(uint64(l.owed))
+	l.count.flying.set(uint64(len(l.hold.flying)))
+	l.count.settle()
 }
 
 // session gives the session of a slot if this loop owns it.

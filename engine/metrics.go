@@ -10,6 +10,14 @@ import (
 type counter struct{ v atomic.Uint64 }
 
 func (c *counter) add(n uint64) { c.v.Store(c.v.Load() + n) }
+
+// set makes it a gauge, which mostly has not changed.
+func (c *counter) set(n uint64) {
+	if c.v.Load() != n {
+		c.v.Store(n)
+	}
+}
+
 func (c *counter) sub(n uint64) { c.v.Store(c.v.Load() - n) }
 
 // Drop says why a message did not reach a receiver.
@@ -39,10 +47,7 @@ func (d Drop) String() string { return dropNames[d] }
 
 // counters belong to one loop.
 type counters struct {
-	packetsIn, packetsOut [16]counter // by type
-	bytesIn, bytesOut     counter
-	publishIn, publishOut [3]counter // by QoS
-	payloadIn, payloadOut counter
+	traffic
 	connects, disconnects counter
 	dropped               [drops]counter
 	closed                [256]counter // connections ended by the broker, by reason code
@@ -52,11 +57,9 @@ type counters struct {
 	panics                counter
 	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
-	writes                counter
-	busy                  counter // nanoseconds spent in the handler
 }
 
-// Stats is a sum over all loops at one moment.
+// Stats is a sum over all loops as of their last pass or tick.
 type Stats struct {
 	PacketsReceived, PacketsSent uint64
 	BytesReceived, BytesSent     uint64
