@@ -6,7 +6,8 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// Config is one run. What is zero takes the scenario's own default; [Config.Resolve] says what that makes of it.
+// Config is one run. What is zero takes the scenario's own default; [Config.Resolve] says what that makes of it. Where the
+// default is not wanted, a negative Rate, ConnectRate, KeepAlive, Warmup or Drain says none, and QoS0 says QoS 0.
 type Config struct {
 	Scenario string       `json:"scenario"`         // a name of Scenarios, or of Presets
 	Preset   string       `json:"preset,omitempty"` // the preset the scenario was made from
@@ -34,6 +35,10 @@ type Config struct {
 	Drain     time.Duration `json:"drain"`         // the longest wait for what is still under way at the end
 	Threads   int           `json:"threads"`       // event loops of the generator
 	PID       int           `json:"pid,omitempty"` // the broker's process, to read its CPU and memory; 0: not read
+
+	AllowLoss bool `json:"allowLoss,omitempty"` // QoS 0 may be lost, as under a rate the broker cannot keep up with: no fault, but a figure
+
+	resolved bool // by Resolve
 
 	Progress func(Sample) `json:"-"` // called about every second with what is seen live; may be nil
 }

@@ -14,6 +14,11 @@ type Report struct {
 	SendRate  float64 `json:"sendRate"`     // messages a second
 	Rate      float64 `json:"deliveryRate"` // deliveries a second
 
+	// Over the whole run, from warm-up to drain.
+	TotalSent      uint64 `json:"totalSent"`
+	TotalDelivered uint64 `json:"totalDelivered"`
+	Redelivered    uint64 `json:"redelivered,omitempty"` // duplicates that QoS 1 allows: with DUP, or after a lost connection
+
 	Latency   *Percentiles `json:"latency,omitempty"`   // send to delivery; open loop: intended send to delivery
 	Connect   *Percentiles `json:"connect,omitempty"`   // CONNECT to CONNACK
 	Subscribe *Percentiles `json:"subscribe,omitempty"` // SUBSCRIBE to SUBACK
@@ -79,6 +84,7 @@ type Process struct {
 type Load struct {
 	CPU   time.Duration `json:"cpu"`
 	Cores float64       `json:"cores"`
+	Busy  float64       `json:"busy"`           // share of the time in which its loops worked, or waited for a core
 	Limit bool          `json:"limit"`          // the generator's loops were busy all the time: the broker may be faster than this says
 	Late  *Percentiles  `json:"late,omitempty"` // open loop: intended to actual send
 }

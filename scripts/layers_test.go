@@ -33,6 +33,7 @@ const (
 	sys    = " golang.org/x/sys"
 
 	prometheus = " github.com/prometheus"
+	hdr        = " github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // layers is the architecture: who may import whom. Imports point down only, so each package's words stand above it.
@@ -67,11 +68,13 @@ var layers = map[string]layer{
 	},
 
 	// load from outside, any broker
+	"bench/internal/loop":   {imports: gnet + sys},
+	"bench/internal/hist":   {imports: hdr},
 	"bench/internal/proc":   {},
 	"bench/internal/human":  {},
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
-		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human",
+		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
 		tests:   "engine bench/internal/faulty",
 	},
 

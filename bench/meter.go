@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/bench/internal/proc"
+)
+
+// meter reads what broker and generator use. Without Config.PID it knows nothing of the broker.
+type meter struct {
+	r      *run
+	broker *proc.Process
+	self   *proc.Process
+	before uint64 // the broker's RSS before the first connection
+	peak   uint64
+	last   proc.Usage // of the broker, at the last sample
+
+	from, to struct {
+		broker, self proc.Usage
+		clock        proc.Clock
+		waited       time.Duration // the generator, for a core
+	}
+}
+
+func (m *meter) open(r *run) (err error) {
+	m.r = r
+	if m.self, err = proc.Self(); err != nil {
+		r.note("CPU of the generator is not known: %v", err)
+		m.self = nil
+	}
+	if r.cfg.PID == 0 {
+		return nil
+	}
+	if m.broker, err = proc.Open(r.cfg.PID); err != nil {
+		return fmt.Errorf("pid: %w", err)
+	}
+	m.last, err = m.broker.Read()
+	m.before, m.peak = m.last.RSS, m.last.RSS
+	return err
+}
+
+func (m *meter) begin() error {
+	m.peak = max(m.peak, m.last.RSS)
+	return m.read(&m.from.broker, &m.from.self, &m.from.clock, &m.from.waited)
+}
+
+func (m *meter) end() error {
+	return m.read(&m.to.broker, &m.to.self, &m.to.clock, &m.to.waited)
+}
+
+func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, wait *time.Duration) (err error) {
+	if m.broker != nil {
+		if *broker, err = m.broker.Read(); err != nil {
+			return fmt.Errorf("broker: %w", err)
+		}
+		m.peak = max(m.peak, broker.RSS)
+	}
+	if m.self == nil {
+		return nil
+	}
+	if *self, err = m.self.Read(); err != nil {
+		return err
+	}
+	*clock, _ = proc.ReadClock()
+	*wait = waited()
+	return nil
+}
+
+// live reads the broker for a sample: cores used since the one before, and memory.
+func (m *meter) live(since time.Duration) (cores float64, rss uint64) {
+	if m.broker == nil || since <= 0 {
+		return 0, 0
+	}
+	u, err := m.broker.Read()
+	if err != nil {
+		return 0, 0
+	}
+	cores = float64(u.CPU-m.last.CPU) / float64(since)
+	m.last = u
+	m.peak = max(m.peak, u.RSS)
+	return cores, u.RSS
+}
+
+// waited is how long threads of this process were ready to run and had no core.
+func waited() (sum time.Duration) {
+	files, _ := filepath.Glob("/proc/self/task/*/schedstat")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			ns, _ := strconv.ParseInt(fields[1], 10, 64)
+			sum += time.Duration(ns)
+		}
+	}
+	return sum
+}
+
+// busyLimit is the share of the time from which on a loop counts as never idle. What it does between two rounds is less.
+const busyLimit = 0.95
+
+// report fills in what was used in the counted time.
+func (m *meter) report() {
+	rep := m.r.report
+	elapsed := rep.Elapsed
+	if elapsed <= 0 {
+		return
+	}
+	if m.self != nil {
+		used := m.to.self.CPU - m.from.self.CPU
+		rep.Load.CPU, rep.Load.Cores = used, float64(used)/float64(elapsed)
+		ready := used + max(0, m.to.waited-m.from.waited)
+		rep.Load.Busy = min(1, float64(ready)/float64(elapsed)/float64(len(m.r.lanes)))
+		rep.Load.Limit = rep.Load.Busy >= busyLimit
+	}
+	if m.broker != nil {
+		b := &Process{
+			CPU: m.to.broker.CPU - m.from.broker.CPU, RSSBefore: m.before, RSS: m.to.broker.RSS, RSSPeak: m.peak,
+			Threads: m.to.broker.Threads,
+			Reads:   m.to.broker.Reads - m.from.broker.Reads, Writes: m.to.broker.Writes - m.from.broker.Writes,
+		}
+		b.Cores = float64(b.CPU) / float64(elapsed)
+		if rep.Delivered > 0 {
+			b.CPUPerDelivery = float64(b.CPU) / 1e3 / float64(rep.Delivered)
+			b.WritesPerDeliv = float64(b.Writes) / float64(rep.Delivered)
+		}
+		rep.Broker = b
+	}
+	rep.Env.Others = proc.Others(m.from.clock, m.to.clock, m.to.broker.CPU-m.from.broker.CPU, rep.Load.CPU)
+}
