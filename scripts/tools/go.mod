@@ -3,9 +3,12 @@ module github.com/penstock-mqtt/penstock/scripts/tools
 go 1.26.0
 
 tool (
+	github.com/penstock-mqtt/penstock/scripts/tools/flame
 	golang.org/x/perf/cmd/benchstat
 	honnef.co/go/tools/cmd/staticcheck
 )
+
+require github.com/google/pprof v0.0.0-20260906184651-6331bc6350fe
 
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
