@@ -102,7 +102,7 @@ func TestMemoryPerIdleConnection(t *testing.T) {
 				fds = append(fds, dialBare(t, addr, fmt.Sprintf("device-%05d", i), v))
 			}
 			got := live().since(before, connections)
-			t.Logf("%.0f bytes an idle connection, of which %.0f are scanned", got.heap, got.scan)
+			t.Logf("%.0f bytes an idle connection of %v, of which %.0f are scanned", got.heap, v, got.scan)
 			if n := broker.Stats().ClientsConnected; n != connections+1 {
 				t.Fatalf("got %d clients, want %d", n, connections+1)
 			}

@@ -2,6 +2,7 @@ package perf
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -73,7 +74,7 @@ func holdWrites(t *testing.T, stats func() engine.Stats, round func(), want floa
 	}
 	// The last write of a round is counted before the client has read it.
 	got := float64(stats().Writes-before) / rounds
-	t.Logf("%.2f writes", got)
+	t.Logf("%.2f writes: %s", got, strings.TrimPrefix(t.Name(), "TestWritesPer"))
 	if got > want*1.1 {
 		t.Errorf("got %.2f writes, want %.0f", got, want)
 	}

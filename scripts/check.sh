@@ -74,7 +74,7 @@ format() {
 	[ -z "$wrong" ] || { echo "gofmt would change:"; echo "$wrong"; return 1; }
 }
 
-vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./... && go -C bench/peers/mochi vet ./...; }
+vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./... && go -C scripts/tools vet ./... && go -C bench/peers/mochi vet ./...; }
 
 staticcheck() { "$cache/bin/staticcheck" ./... && "$cache/bin/staticcheck" -tags invariants ./...; }
 
@@ -111,7 +111,10 @@ failures() {
 }
 
 # Allocation tests are of this pass: the race detector allocates on its own, so they are not built under it.
-tests() { gotest test -count=1 -timeout 10m ./...; }
+tests() { gotest test -count=1 -timeout 10m ./... && go -C scripts/tools test ./...; }
+
+# counts shows what the gates of perf/ measured in that pass: what no noise moves, to compare with another commit's.
+counts() { grep -oP '^ *gate_\w+_test\.go:\d+: \K.*' "$logs/test.log"; }
 
 race() { gotest race -timeout 20m -race ./...; }
 
@@ -156,6 +159,7 @@ stage "staticcheck" staticcheck
 stage "layers" layers
 stage "build" build
 stage "tests" tests
+stage "counts" counts
 stage "race detector" race
 stage "invariants" invariants
 stage "fuzz" scripts/fuzz.sh 5 150
