@@ -22,6 +22,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the broker (the default)."`
 	Pub     PubCmd     `cmd:"" help:"Publish messages, with mosquitto_pub's flags."`
 	Sub     SubCmd     `cmd:"" help:"Subscribe and print messages, with mosquitto_sub's flags."`
+	Ctl     CtlCmd     `cmd:"" help:"Ask or tell a running broker: status, clients, client, kick, reload."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }
 

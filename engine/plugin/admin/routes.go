@@ -11,6 +11,12 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/clients", s.clients)
+	mux.HandleFunc("GET /api/v1/client/{id}", s.client)
+	mux.HandleFunc("DELETE /api/v1/client/{id}", s.kick)
+	mux.HandleFunc("POST /api/v1/reload", s.reload)
 	profiles(mux)
 	return mux
 }
@@ -22,6 +28,12 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 
 const index = `GET    /healthz                every event loop has answered lately
 GET    /readyz                 the broker takes clients
+GET    /metrics                for Prometheus
+GET    /api/v1/status          the broker at a glance
+GET    /api/v1/clients         clients; ?prefix= &contains= &online=true &limit= &after=
+GET    /api/v1/client/{id}     one client and its subscriptions
+DELETE /api/v1/client/{id}     disconnect it; ?session=true ends its session, too
+POST   /api/v1/reload          read the configuration again
 GET    /debug/pprof/           profiles; /debug/pprof/profile?seconds=30 is the CPU
 `
 

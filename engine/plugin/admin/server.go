@@ -30,12 +30,17 @@ type Options struct {
 type Server struct {
 	Options
 	cfg     Config
+	began   time.Time
+	pace    pace
+	quit    chan struct{}
 	secrets atomic.Pointer[secrets]
 	handler http.Handler
 	doors   []*door
 	urls    []string
 	socket  *socket
 	ending  sync.WaitGroup
+
+	stopping sync.Once
 }
 
 // door is one address that is open.
@@ -58,7 +63,7 @@ func New(cfg Config, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, cfg: cfg}
+	s := &Server{Options: o, cfg: cfg, began: time.Now(), quit: make(chan struct{})}
 	s.secrets.Store(sec)
 	s.handler = s.routes()
 	return s, nil
@@ -85,7 +90,22 @@ func (s *Server) Start() (err error) {
 			return fmt.Errorf("admin.listen: %w", err)
 		}
 	}
-	return s.openSocket()
+	if err := s.openSocket(); err != nil {
+		return err
+	}
+	if len(s.doors) > 0 {
+		s.goes(s.keepPace)
+	}
+	return nil
+}
+
+// goes runs f on a goroutine of the server's. What it starts inherits the label, as each connection's goroutine does.
+func (s *Server) goes(f func()) {
+	s.ending.Add(1)
+	go func() {
+		defer s.ending.Done()
+		pprof.Do(context.Background(), pprof.Labels("role", "admin"), func(context.Context) { f() })
+	}()
 }
 
 func (s *Server) openTCP(ln net.Listener) error {
@@ -137,14 +157,10 @@ func (s *Server) open(d *door) {
 		d.http.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.secrets.Load().tls, nil }
 	}
 	s.doors = append(s.doors, d)
-	s.ending.Add(1)
-	go s.serve(d)
+	s.goes(func() { s.serve(d) })
 }
 
 func (s *Server) serve(d *door) {
-	defer s.ending.Done()
-	// Each connection's goroutine inherits the label.
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("role", "admin")))
 	ln := bound(d.ln)
 	err := error(nil)
 	if d.http.TLSConfig != nil {
@@ -171,6 +187,7 @@ func (s *Server) Socket() string {
 // Stop closes everything and waits for requests under way until ctx ends.
 func (s *Server) Stop(ctx context.Context) error {
 	var errs []error
+	s.stopping.Do(func() { close(s.quit) })
 	for _, d := range s.doors {
 		if err := d.http.Shutdown(ctx); err != nil {
 			errs = append(errs, err, d.http.Close())
