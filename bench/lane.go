@@ -20,6 +20,7 @@ type counters struct {
 	answered    uint64 // CONNACKs that accept
 	allowed     uint64 // losses that are none
 	open        int64  // exchanges of QoS 1 and 2 that wait for their end
+	unreleased  int64  // exchanges of QoS 2 that the broker began and has not released
 	connected   int64
 }
 
@@ -33,6 +34,7 @@ func (c *counters) add(o *counters) {
 	c.answered += o.answered
 	c.allowed += o.allowed
 	c.open += o.open
+	c.unreleased += o.unreleased
 	c.connected += o.connected
 }
 

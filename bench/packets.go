@@ -170,6 +170,7 @@ func (k *client) pubrel(id uint16) {
 		}
 	} else {
 		k.in.Completed(id)
+		k.lane.unreleased--
 	}
 	k.answer(mqtt.PUBCOMP, id)
 }

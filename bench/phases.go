@@ -48,9 +48,11 @@ func (r *run) settled(k *client) {
 }
 
 const (
-	maxUnanswered = 256              // CONNECTs and SUBSCRIBEs under way at a time
-	patience      = 30 * time.Second // for a broker that makes no progress with them
+	maxUnanswered = 256 // CONNECTs and SUBSCRIBEs under way at a time
 )
+
+// patience is for a broker that makes no progress with them. Tests have less.
+var patience = 30 * time.Second
 
 // connect connects the clients, at Config.ConnectRate if there is one, and waits for their CONNACKs. The error is the
 // first client's that was refused.
@@ -263,7 +265,7 @@ func (r *run) drain(ctx context.Context) error {
 		if c.settled != last {
 			last, moved = c.settled, r.now()
 		}
-		return c.open == 0 && (c.settled >= c.owed || r.cfg.AllowLoss && r.now()-moved > quiet)
+		return c.open == 0 && c.unreleased == 0 && (c.settled >= c.owed || r.cfg.AllowLoss && r.now()-moved > quiet)
 	})
 }
 

@@ -68,6 +68,7 @@ func (k *client) exchange(flags byte, id uint16) bool {
 	v := k.in.Publish(id, 2)
 	k.answer(mqtt.PUBREC, id)
 	if v == flow.New {
+		k.lane.unreleased++
 		return true
 	}
 	if k.reconnects == 0 || flags&8 == 0 {
