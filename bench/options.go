@@ -35,6 +35,7 @@ var options = []struct {
 	{"duration", duration(func(c *Config) *time.Duration { return &c.Duration })},
 	{"drain", duration(func(c *Config) *time.Duration { return &c.Drain })},
 	{"threads", integer(func(c *Config) *int { return &c.Threads })},
+	{"allow-loss", setAllowLoss},
 }
 
 // Options are the names that Set knows.
@@ -46,7 +47,8 @@ func Options() []string {
 	return names
 }
 
-// Set gives one option its value, written as on the command line: "5s" is a duration, "311" and "5" are versions.
+// Set gives one option its value, written as on the command line: "5s" is a duration, "311" and "5" are versions. A rate or
+// a duration of 0 is none, whatever the scenario's default.
 func (c *Config) Set(name, value string) error {
 	i := slices.Index(Options(), name)
 	if i < 0 {
@@ -75,6 +77,9 @@ func float(field func(*Config) *float64) func(*Config, string) error {
 		if err != nil || !(f >= 0) {
 			return fmt.Errorf("%q is no number from 0 up", value)
 		}
+		if f == 0 {
+			f = -1 // asks for none
+		}
 		*field(c) = f
 		return nil
 	}
@@ -85,6 +90,9 @@ func duration(field func(*Config) *time.Duration) func(*Config, string) error {
 		d, err := time.ParseDuration(value)
 		if err != nil || d < 0 {
 			return fmt.Errorf("%q is no duration such as 500ms or 10s", value)
+		}
+		if d == 0 {
+			d = -1 // asks for none
 		}
 		*field(c) = d
 		return nil
@@ -107,6 +115,17 @@ func setQoS(c *Config, value string) error {
 	if len(value) != 1 || value[0] < '0' || value[0] > '2' {
 		return fmt.Errorf("%q is neither 0, 1 nor 2", value)
 	}
-	c.QoS = value[0] - '0'
+	if c.QoS = value[0] - '0'; c.QoS == 0 {
+		c.QoS = QoS0
+	}
+	return nil
+}
+
+func setAllowLoss(c *Config, value string) error {
+	allow, err := strconv.ParseBool(value)
+	if err != nil {
+		return fmt.Errorf("%q is neither true nor false", value)
+	}
+	c.AllowLoss = allow
 	return nil
 }

@@ -21,6 +21,22 @@ func TestOptionsAreSetByName(t *testing.T) {
 	}
 }
 
+func TestZeroAsksForNone(t *testing.T) {
+	c := Config{Scenario: "fanout-5-1000-5-250K", Addr: "127.0.0.1:1883", Scale: 0.01}
+	for _, name := range []string{"qos", "connect-rate", "keepalive", "warmup", "drain", "rate"} {
+		if err := c.Set(name, "0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.QoS != 0 || got.ConnectRate != 0 || got.KeepAlive != 0 || got.Warmup != 0 || got.Drain != 0 || got.Rate != 0 || got.Window == 0 {
+		t.Errorf("got %+v, want QoS 0, a closed loop and no durations", got)
+	}
+}
+
 func TestBadOptionsNameThemselves(t *testing.T) {
 	for _, tt := range []struct{ name, value, want string }{
 		{"publishers", "-1", `publishers: "-1" is no number from 0 up`},

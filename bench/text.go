@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -189,20 +190,17 @@ func (e *Env) line() string {
 
 func (t *textReport) notes(r *Report) {
 	notes := r.Notes
-	if r.Load.Limit {
+	told := func(note string) bool { return strings.HasPrefix(note, limitNote) }
+	if r.Load.Limit && !slices.ContainsFunc(notes, told) {
 		notes = append([]string{limitNote}, notes...)
 	}
-	seen := map[string]bool{}
 	for _, n := range notes {
-		if !seen[n] {
-			fmt.Fprintf(t, "\nNote: %s\n", n)
-		}
-		seen[n] = true
+		fmt.Fprintf(t, "\nNote: %s\n", n)
 	}
 }
 
 // limitNote is what a reader has to know before the figures of such a run are of use.
-const limitNote = "the generator was the limit: the broker may be faster than this says; give it more --threads, or more cores"
+const limitNote = "the generator was the limit"
 
 func (t *textReport) faults(f *Faults) {
 	if !f.Any() {

@@ -77,6 +77,7 @@ var layers = map[string]layer{
 		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
 		tests:   "engine bench/internal/faulty",
 	},
+	"bench/compare": {imports: "bench bench/internal/human codec/client codec/mqtt" + yaml, tests: "engine"},
 
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},

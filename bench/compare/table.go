@@ -1,0 +1,267 @@
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/penstock-mqtt/penstock/bench"
+	"github.com/penstock-mqtt/penstock/bench/internal/human"
+)
+
+// table is text in rows and columns; the first row holds the titles.
+type table [][]string
+
+// figures is the table of what is compared: a column a broker, then what follows from them.
+func (r *Result) figures() table {
+	head := []string{"scenario", "measure"}
+	for _, b := range r.Brokers {
+		head = append(head, b.Name)
+	}
+	targets := slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.AtMost != nil })
+	references := r.references()
+	for _, b := range r.Brokers {
+		if r.Baseline != "" && b.Name != r.Baseline {
+			head = append(head, b.Name+" : "+r.Baseline)
+		}
+	}
+	if targets {
+		head = append(head, "at most", "met")
+	}
+	head = append(head, references...)
+	t := table{head}
+	for _, row := range r.Rows {
+		line := []string{row.Title, row.Measure.what()}
+		for _, b := range r.Brokers {
+			line = append(line, r.figure(row, b))
+		}
+		for _, b := range r.Brokers {
+			if r.Baseline != "" && b.Name != r.Baseline {
+				line = append(line, shareText(r.share(row, b.Name)))
+			}
+		}
+		if targets {
+			line = append(line, target(row.AtMost), r.verdict(row))
+		}
+		for _, name := range references {
+			line = append(line, row.reference(name))
+		}
+		t = append(t, line)
+	}
+	return t
+}
+
+// references are the names of those whose figures were given, in the order in which they come up.
+func (r *Result) references() []string {
+	var names []string
+	for _, row := range r.Rows {
+		for _, ref := range row.References {
+			if !slices.Contains(names, ref.Name) {
+				names = append(names, ref.Name)
+			}
+		}
+	}
+	return names
+}
+
+func (r *Row) reference(name string) string {
+	for _, ref := range r.References {
+		if ref.Name == name {
+			return ref.Share.String()
+		}
+	}
+	return ""
+}
+
+// figure is the median with its spread, or what came in its place.
+func (r *Result) figure(row *Row, b BrokerState) string {
+	c := row.cell(b.Name)
+	switch {
+	case b.Missing != "":
+		return "missing"
+	case row.Skipped != "":
+		return "skipped"
+	case c.Runs == 0:
+		return "–"
+	case c.Value.N == 0:
+		return "FAILED"
+	}
+	text := row.Measure.text(c.Value.Median)
+	if c.Value.N > 1 {
+		text += " (" + row.Measure.text(c.Value.Min) + " – " + row.Measure.text(c.Value.Max) + ")"
+	}
+	if n := len(c.Failures); n > 0 {
+		text += fmt.Sprintf(", %d of %d FAILED", n, c.Runs)
+	}
+	if c.Limited*2 > c.Value.N {
+		text += " *"
+	}
+	return text
+}
+
+func shareText(s Share) string {
+	if s == 0 {
+		return "–"
+	}
+	return s.String()
+}
+
+func target(s *Share) string {
+	if s == nil {
+		return ""
+	}
+	return s.String()
+}
+
+// rates is the table of deliveries a second and latency, for rows that have them.
+func (r *Result) rates() table {
+	head := []string{"scenario"}
+	for _, b := range r.Brokers {
+		head = append(head, b.Name+", deliveries/s", "p99")
+	}
+	t := table{head}
+	for _, row := range r.Rows {
+		line, any := []string{row.Title}, false
+		for _, b := range r.Brokers {
+			c := row.cell(b.Name)
+			rate, p99 := "–", "–"
+			if c.Rate.N > 0 {
+				rate, any = human.Number(c.Rate.Median), true
+			}
+			if c.P99.N > 0 {
+				p99 = P99.text(c.P99.Median)
+			}
+			line = append(line, rate, p99)
+		}
+		if any {
+			t = append(t, line)
+		}
+	}
+	return t
+}
+
+// remarks are what a reader has to know besides: who was missing, what failed, what the generator held up.
+func (r *Result) remarks() []string {
+	var all []string
+	for _, b := range r.Brokers {
+		if b.Missing != "" {
+			all = append(all, b.Name+" took no part: "+b.Missing)
+		}
+	}
+	limited := false
+	for _, row := range r.Rows {
+		if row.Skipped != "" {
+			all = append(all, row.Title+": skipped: "+row.Skipped)
+		}
+		for _, b := range r.Brokers {
+			c := row.cell(b.Name)
+			if n := len(c.Failures); n > 0 {
+				all = append(all, fmt.Sprintf("%s: %s failed in %d of %d runs: %s", row.Title, b.Name, n, c.Runs, c.Failures[0]))
+			}
+			limited = limited || c.Limited*2 > c.Value.N
+		}
+	}
+	if limited {
+		all = append(all, "* the generator was the limit in most of these runs: deliveries a second are a lower bound there; CPU a delivery holds")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Sources)) {
+		all = append(all, name+": "+r.Sources[name])
+	}
+	return all
+}
+
+// circumstances say where, with what and how it was measured.
+func (r *Result) circumstances() []string {
+	env, others := r.env()
+	var all []string
+	for _, b := range r.Brokers {
+		if b.Missing == "" {
+			all = append(all, b.Name+": "+cmpOr(b.Version, "version not known"))
+		}
+	}
+	if env.Cores > 0 {
+		all = append(all, "machine: "+machine(env),
+			fmt.Sprintf("generator: bench %s, %s, GOGC %s; load and broker share the machine, TCP on loopback", env.Version, env.Go, env.GOGC),
+			fmt.Sprintf("others used %s of the machine's CPU in the median run, %s in the worst", human.Percent(others.Median), human.Percent(others.Max)))
+	}
+	rounds := fmt.Sprintf("medians of %s (lowest – highest), a fresh broker process each, brokers taking turns", human.Plural(r.Rounds, "round"))
+	if r.Rounds == 1 {
+		rounds = "one round only: take the figures for a first look; a fresh broker process each"
+	}
+	return append(all, fmt.Sprintf("%s; begun %s, took %s", rounds, r.Started.Format("2006-01-02 15:04 MST"), human.Duration(r.Took)))
+}
+
+func machine(e bench.Env) string {
+	return strings.Join([]string{e.CPU, human.Plural(e.Cores, "core"), human.Bytes(float64(e.Memory)), e.Kernel, e.OS}, ", ")
+}
+
+// Text writes the tables for a terminal.
+func (r *Result) Text(w io.Writer) error {
+	var b bytes.Buffer
+	for _, t := range []table{r.figures(), r.rates()} {
+		if len(t) > 1 {
+			t.text(&b)
+			b.WriteByte('\n')
+		}
+	}
+	for _, line := range slices.Concat(r.remarks(), r.circumstances()) {
+		fmt.Fprintln(&b, line)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// text sets the columns under each other.
+func (t table) text(b *bytes.Buffer) {
+	widths := make([]int, len(t[0]))
+	for _, line := range t {
+		for i, field := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(field))
+		}
+	}
+	for _, line := range t {
+		var text strings.Builder
+		for i, field := range line {
+			text.WriteString(field + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(field)+2))
+		}
+		fmt.Fprintln(b, strings.TrimRight(text.String(), " "))
+	}
+}
+
+// Markdown writes the tables for a document.
+func (r *Result) Markdown(w io.Writer) error {
+	var b bytes.Buffer
+	for _, t := range []table{r.figures(), r.rates()} {
+		if len(t) > 1 {
+			t.markdown(&b)
+			b.WriteByte('\n')
+		}
+	}
+	for _, line := range slices.Concat(r.remarks(), r.circumstances()) {
+		fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(escape(line), "\n", " "))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (t table) markdown(b *bytes.Buffer) {
+	for i, line := range t {
+		fields := make([]string, len(line))
+		for j, field := range line {
+			fields[j] = strings.ReplaceAll(escape(field), "|", "\\|")
+		}
+		fmt.Fprintf(b, "| %s |\n", strings.Join(fields, " | "))
+		if i == 0 {
+			fmt.Fprintf(b, "|%s\n", strings.Repeat("---|", len(line)))
+		}
+	}
+}
+
+// escape keeps a leading star and what looks like HTML from being markup.
+func escape(s string) string {
+	return strings.NewReplacer("*", "\\*", "<", "&lt;").Replace(s)
+}
