@@ -13,7 +13,7 @@ const (
 	row     = 17
 	top     = 46
 	margin  = 10
-	letter  = 6.4 // of the font, on average
+	letter  = 6.7 // of the font, at most
 	bottom  = 30
 	minText = 22
 )

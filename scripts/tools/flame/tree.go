@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -68,13 +69,13 @@ func short(name string) string {
 	if before, after, ok := strings.Cut(name, "github.com/penstock-mqtt/penstock/"); ok {
 		return before + after
 	}
-	head, generic, _ := strings.Cut(name, "[") // a type argument may hold slashes
-	if i := strings.LastIndex(head, "/"); i >= 0 && !strings.HasPrefix(head, "internal/") {
+	name = majorVersion.ReplaceAllString(name, ".")
+	if pkg, fn, ok := strings.Cut(name, ".("); ok && strings.HasPrefix(pkg, "github.com/panjf2000/gnet/") { // all its packages under one name
+		return "gnet." + pkg[strings.LastIndex(pkg, "/")+1:] + ".(" + fn
+	}
+	head, generic, _ := strings.Cut(name, "[")                                        // a type argument may hold slashes
+	if i := strings.LastIndex(head, "/"); i >= 0 && strings.Contains(head[:i], ".") { // of another module
 		head = head[i+1:]
-		if version, rest, ok := strings.Cut(head, "."); ok && isVersion(version) { // …/gnet/v2.(*Client).Enroll
-			parts := strings.Split(name, "/")
-			head = parts[len(parts)-2] + "." + rest
-		}
 	}
 	if generic != "" {
 		head += "[…]" + generic[strings.LastIndex(generic, "]")+1:]
@@ -82,9 +83,7 @@ func short(name string) string {
 	return head
 }
 
-func isVersion(s string) bool {
-	return len(s) >= 2 && s[0] == 'v' && strings.Trim(s[1:], "0123456789") == ""
-}
+var majorVersion = regexp.MustCompile(`/v[0-9]+\.`) // …/gnet/v2.(*Client).Enroll
 
 // actor says who ran a sample: the goroutine's labels, and for what has none (heap profiles, the runtime's own
 // goroutines) what its outermost functions tell.
@@ -97,8 +96,8 @@ func actor(s *profile.Sample, stack []string) string {
 	}
 	for _, known := range []struct{ part, actor string }{
 		{"runtime.gcBgMarkWorker", "collector"}, {"runtime.bgsweep", "collector"}, {"runtime.bgscavenge", "collector"},
-		{"gnet.(*eventloop)", "loop"}, {"netloop.(*Loop)", "loop"}, {"netloop.(*Acceptor)", "acceptor"},
-		{"engine.(*loop)", "loop"}, {"offload.", "offload"}, {"store.", "store"}, {"admin.", "admin"}, {"net/http.", "admin"}, {"http.", "admin"},
+		{"gnet.", "loop"}, {"netloop.(*Loop)", "loop"}, {"netloop.(*Acceptor)", "acceptor"},
+		{"engine.(*loop)", "loop"}, {"netloop.(*Engine).tick", "ticker"}, {"ants.", "gnet"}, {"offload.", "offload"}, {"store.", "store"}, {"admin.", "admin"}, {"net/http.", "admin"},
 		{"runtime.mcall", "scheduler"}, {"runtime.mstart", "scheduler"}, {"runtime.main", "start"},
 	} {
 		for _, name := range stack {
@@ -131,14 +130,14 @@ var parts = []struct {
 	hue      int
 	prefixes []string
 }{
-	{"kernel", 0, []string{"internal/runtime/syscall.", "syscall.", "unix.", "runtime.futex", "runtime.epoll", "runtime.netpoll", "runtime.write", "runtime.read", "runtime.usleep", "runtime/internal/syscall."}},
+	{"kernel", 0, []string{"internal/runtime/syscall", "syscall.", "unix.", "runtime.futex", "runtime.epoll", "runtime.netpoll", "runtime.write", "runtime.read", "runtime.usleep"}},
 	{"netloop", 205, []string{"engine/internal/netloop."}},
-	{"gnet", 225, []string{"gnet.", "netpoll.", "queue.", "io.", "elastic.", "ring."}},
+	{"gnet", 225, []string{"gnet."}},
 	{"session", 95, []string{"engine/internal/session.", "codec/flow."}},
 	{"store", 300, []string{"engine/store."}},
 	{"engine", 130, []string{"engine.", "engine/"}},
 	{"fanout", 45, []string{"fanout."}},
 	{"trie", 270, []string{"trie.", "xxhash."}},
 	{"codec", 175, []string{"codec/"}},
-	{"runtime", 25, []string{"runtime.", "runtime/", "sync.", "sync/", "internal/sync", "internal/runtime/"}},
+	{"runtime", 25, []string{"runtime.", "runtime/", "sync.", "sync/", "internal/"}},
 }

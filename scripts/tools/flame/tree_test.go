@@ -36,10 +36,13 @@ func TestNamesAreShortenedToWhatTellsThemApart(t *testing.T) {
 		{module + "engine.(*loop).flush", "engine.(*loop).flush"},
 		{module + "engine/internal/netloop.(*Conn).Write", "engine/internal/netloop.(*Conn).Write"},
 		{"github.com/panjf2000/gnet/v2.(*eventloop).read", "gnet.(*eventloop).read"},
-		{"github.com/panjf2000/gnet/v2/pkg/netpoll.(*Poller).Polling", "netpoll.(*Poller).Polling"},
+		{"github.com/panjf2000/gnet/v2/pkg/netpoll.(*Poller).Polling", "gnet.netpoll.(*Poller).Polling"},
 		{"internal/runtime/syscall.Syscall6", "internal/runtime/syscall.Syscall6"},
 		{"golang.org/x/sys/unix.Write", "unix.Write"},
 		{"slices.SortFunc[go.shape.[]github.com/a/b.T,go.shape.struct { a/b }]", "slices.SortFunc[…]"},
+		{"github.com/cespare/xxhash/v2.Sum64", "xxhash.Sum64"},
+		{"net/http.(*conn).serve", "net/http.(*conn).serve"},
+		{"internal/runtime/syscall/linux.Syscall6", "internal/runtime/syscall/linux.Syscall6"},
 		{"runtime.mallocgc", "runtime.mallocgc"},
 	} {
 		if got := short(c.name); got != c.want {
