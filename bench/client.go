@@ -41,6 +41,8 @@ type client struct {
 	member *member
 	in     *flow.Receiver // QoS 2 exchanges; made with the first
 
+	present    bool          // the last CONNACK said that there was a session
+	heard      uint32        // when the last bytes came, in microseconds of the run
 	tail       []byte        // a packet that has not come whole
 	asked      time.Duration // when CONNECT or SUBSCRIBE was sent
 	wanted     int           // filters that the SUBACK has to answer
@@ -134,7 +136,7 @@ func (k *client) connack(flags byte, body []byte) {
 	}
 	ln.connects.Add(int64((ln.r.now() - k.asked) / time.Microsecond))
 	ln.answered++
-	k.state = up
+	k.state, k.present = up, p.SessionPresent
 	ln.enlist(k)
 	if k.onUp != nil {
 		k.onUp(k)

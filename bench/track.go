@@ -132,6 +132,7 @@ type track struct {
 	id     uint32 // of.id, near the key that is looked for
 	qos    byte   // at which it must come
 	retain bool   // with which flag it must come
+	awry   bool   // its latency says nothing, as when the receiver is away
 	aside  bool   // counted apart: it may lose, nobody waits for it, and its latency is its own
 }
 
