@@ -23,12 +23,16 @@ func (r *run) finish() {
 	if r.drained {
 		r.balance()
 	}
-	rep := r.report
+	rep, allowed := r.report, uint64(0)
 	for _, ln := range r.lanes {
 		ln.faults.addTo(&rep.Faults)
 		rep.TotalSent += ln.sent
 		rep.TotalDelivered += ln.delivered
 		rep.Redelivered += ln.redelivered
+		allowed += ln.allowed
+	}
+	if allowed > 0 {
+		r.figure("losses at QoS 0 that were allowed", float64(allowed), "messages", true)
 	}
 	if len(rep.Faults.Samples) > maxSamples {
 		rep.Faults.Samples = rep.Faults.Samples[:maxSamples]
@@ -60,6 +64,9 @@ func (r *run) balance() {
 		if k.in != nil {
 			n := uint64(k.in.Len())
 			k.lane.faults.notes(stalled, n, "%s: %d exchanges of QoS 2 were not released", k.id, n)
+		}
+		if k.in != nil {
+			k.lane.faults.notes(stalled, uint64(k.in.Len()), "%s: %d PUBRELs did not come", k.id, k.in.Len())
 		}
 		for _, f := range k.feeds {
 			k.lane.faults.notes(stalled, uint64(f.open), "%s: %d exchanges of QoS %d were not ended", k.id, f.open, f.qos)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ type meter struct {
 	from, to struct {
 		broker, self proc.Usage
 		clock        proc.Clock
-		waited       time.Duration // the generator, for a core
+		ready        map[string]time.Duration // the generator's threads
 	}
 }
 
@@ -46,14 +47,14 @@ func (m *meter) open(r *run) (err error) {
 
 func (m *meter) begin() error {
 	m.peak = max(m.peak, m.last.RSS)
-	return m.read(&m.from.broker, &m.from.self, &m.from.clock, &m.from.waited)
+	return m.read(&m.from.broker, &m.from.self, &m.from.clock, &m.from.ready)
 }
 
 func (m *meter) end() error {
-	return m.read(&m.to.broker, &m.to.self, &m.to.clock, &m.to.waited)
+	return m.read(&m.to.broker, &m.to.self, &m.to.clock, &m.to.ready)
 }
 
-func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, wait *time.Duration) (err error) {
+func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, threads *map[string]time.Duration) (err error) {
 	if m.broker != nil {
 		if *broker, err = m.broker.Read(); err != nil {
 			return fmt.Errorf("broker: %w", err)
@@ -67,7 +68,7 @@ func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, wait *time.Dur
 		return err
 	}
 	*clock, _ = proc.ReadClock()
-	*wait = waited()
+	*threads = ready()
 	return nil
 }
 
@@ -86,15 +87,31 @@ func (m *meter) live(since time.Duration) (cores float64, rss uint64) {
 	return cores, u.RSS
 }
 
-// waited is how long threads of this process were ready to run and had no core.
-func waited() (sum time.Duration) {
+// ready is how long each thread of this process ran or was ready to run and had no core.
+func ready() map[string]time.Duration {
 	files, _ := filepath.Glob("/proc/self/task/*/schedstat")
+	times := make(map[string]time.Duration, len(files))
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		if fields := strings.Fields(string(text)); len(fields) > 1 {
-			ns, _ := strconv.ParseInt(fields[1], 10, 64)
-			sum += time.Duration(ns)
+			ran, _ := strconv.ParseInt(fields[0], 10, 64)
+			waited, _ := strconv.ParseInt(fields[1], 10, 64)
+			times[file] = time.Duration(ran + waited)
 		}
+	}
+	return times
+}
+
+// busiest is what the n threads that had most to do were ready for between two readings. A loop stays with its thread
+// nearly always, so they are the loops'.
+func busiest(from, to map[string]time.Duration, n int) (sum time.Duration) {
+	var all []time.Duration
+	for file, t := range to {
+		all = append(all, t-from[file])
+	}
+	slices.Sort(all)
+	for _, t := range all[max(0, len(all)-n):] {
+		sum += t
 	}
 	return sum
 }
@@ -112,8 +129,8 @@ func (m *meter) report() {
 	if m.self != nil {
 		used := m.to.self.CPU - m.from.self.CPU
 		rep.Load.CPU, rep.Load.Cores = used, float64(used)/float64(elapsed)
-		ready := used + max(0, m.to.waited-m.from.waited)
-		rep.Load.Busy = min(1, float64(ready)/float64(elapsed)/float64(len(m.r.lanes)))
+		lanes := len(m.r.lanes)
+		rep.Load.Busy = min(1, float64(busiest(m.from.ready, m.to.ready, lanes))/float64(elapsed)/float64(lanes))
 		rep.Load.Limit = rep.Load.Busy >= busyLimit
 	}
 	if m.broker != nil {

@@ -11,6 +11,7 @@ import (
 // Data implements loop.Handler: it cuts packets and takes each where it belongs.
 func (k *client) Data(_ *loop.Conn, b []byte) {
 	k.lane.clock()
+	k.heard = k.lane.now
 	if len(k.tail) > 0 {
 		b = k.complete(b)
 	}
@@ -169,6 +170,7 @@ func (k *client) pubrel(id uint16) {
 			k.lane.faults.note(protocol, "%s: PUBREL for packet %d, which is not open", k.id, id)
 		}
 	} else {
+		k.lane.halfway--
 		k.in.Completed(id)
 		k.lane.unreleased--
 	}

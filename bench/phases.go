@@ -231,6 +231,7 @@ func (r *run) end() error {
 	r.each(func(ln *lane) { ln.clock(); ln.span = ln.now - ln.from })
 	at := r.now()
 	now := r.counts()
+	r.answered = now.answered
 	r.report.Elapsed = at - r.begun
 	r.report.Sent, r.report.Delivered = now.sent-r.start0.sent, now.delivered-r.start0.delivered
 	err = r.meter.end()

@@ -64,11 +64,12 @@ type run struct {
 	streams []*stream
 	groups  []*group
 
-	sources int         // addresses to come from, when the scenario knows better than the number of its clients
-	over    atomic.Bool // set before the loops end: what is lost then is no fault
-	paced   bool
-	drained bool
-	step    latch // what connect and subscribe wait for
+	sources  int         // addresses to come from, when the scenario knows better than the number of its clients
+	over     atomic.Bool // set before the loops end: what is lost then is no fault
+	paced    bool
+	drained  bool
+	answered uint64 // CONNACKs when counting ended
+	step     latch  // what connect and subscribe wait for
 
 	meter meter
 	phase string
@@ -237,6 +238,20 @@ func (r *run) each(f func(ln *lane)) {
 	for _, ln := range r.lanes {
 		r.do(ln, func() { f(ln) })
 	}
+}
+
+// beside runs f on a goroutine of its own while the run does something that takes its time, such as measure.
+func (r *run) beside(ctx context.Context, f func(context.Context), do func(context.Context) error) error {
+	during, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(during)
+	}()
+	err := do(ctx)
+	stop()
+	<-done
+	return err
 }
 
 // figure adds a number of the scenario's own to the report.

@@ -4,7 +4,7 @@ import "slices"
 
 // scenarios holds all of them, in the order they are shown in.
 func scenarios() []Scenario {
-	return []Scenario{p2p, fanout}
+	return []Scenario{p2p, fanin, fanout, shared, openloop, wildcard, slowConsumer, mixed}
 }
 
 // Scenarios lists what Config.Scenario may name, beside the names of Presets.

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"encoding/binary"
+	"errors"
+	"slices"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
@@ -47,7 +49,9 @@ func (s *stream) appendTo(dst []byte, seal *seal, id uint16, at uint32) []byte {
 	if s.idAt > 0 {
 		binary.BigEndian.PutUint16(dst[from+s.idAt:], id)
 	}
-	dst = seal.append(dst, stamp{s.id, s.sent, at}, s.size)
+	if s.size > 0 { // else it deletes what is retained
+		dst = seal.append(dst, stamp{s.id, s.sent, at}, s.size)
+	}
 	s.sent++
 	return dst
 }
@@ -76,12 +80,15 @@ type feed struct {
 	due []uint32 // open loop: intended times of messages that could not go yet
 }
 
-// begin makes the feed ready, once it is known who receives it.
+// begin makes the feed ready, once it is known who receives it. A closed loop that reaches nobody would never end.
 func (f *feed) begin(v mqtt.Version) error {
 	for _, s := range f.streams {
 		s.encode(v)
 	}
 	if f.closed && f.qos == 0 {
+		if !slices.ContainsFunc(f.streams, func(s *stream) bool { return s.fan > 0 }) {
+			return errors.New("subscribers: QoS 0 in a closed loop needs somebody who receives it")
+		}
 		size := 1
 		for size < int(f.window) {
 			size *= 2
@@ -151,6 +158,9 @@ func (f *feed) send(at uint32) {
 		f.rest[f.seq&uint32(len(f.rest)-1)] = s.fan
 	}
 	f.seq++
+	if f.rest != nil && s.fan == 0 {
+		f.skip()
+	}
 	k.conn.Out = s.appendTo(k.conn.Out, ln.r.seal, id, at)
 	k.conn.Flush()
 	ln.sent++
@@ -169,9 +179,13 @@ func (f *feed) acked() {
 
 // advance moves the window over what has reached everybody.
 func (f *feed) advance() {
+	f.skip()
+	f.pump()
+}
+
+func (f *feed) skip() {
 	mask := uint32(len(f.rest) - 1)
 	for f.low != f.seq && load(&f.rest[f.low&mask], f.crosses) <= 0 {
 		f.low++
 	}
-	f.pump()
 }
