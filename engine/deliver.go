@@ -370,7 +370,7 @@ func (l *loop) pump(s *sess) {
 // release gives back what a delivery holds.
 func (l *loop) release(d *session.Open) {
 	if d.Msg != nil {
-		l.pool.Release(d.Msg, 1)
+		l.pool.ReleaseLater(d.Msg)
 		d.Msg = nil
 	}
 }

@@ -56,6 +56,7 @@ func (l *loop) inventory(v *Inventory) {
 		}
 	}
 	v.Moving += len(l.pending) + len(l.fence.moving) + len(l.fence.next) + len(l.hold.moving)
+	l.pool.Settle()
 	v.Messages += l.pool.Live()
 	v.Frames += l.pool.Framed()
 	v.Timers += l.wheel.Len()

@@ -138,6 +138,7 @@ func (l *loop) endPass() {
 	clear(dirty)
 	l.spareD = dirty[:0]
 	l.searched = 0
+	l.pool.Settle()
 	l.count.messages.set(uint64(l.pool.Live()))
 	l.count.frames.set(uint64(l.pool.Framed()))
 	l.count.owed.set(uint64(l.owed))

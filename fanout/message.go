@@ -10,8 +10,9 @@ import (
 // Message is the one copy of a published message: topic, forwardable properties and payload in one buffer.
 // It is immutable once it left the loop that made it, except for the reference count.
 type Message struct {
-	refs  atomic.Int32
-	class uint8
+	refs   atomic.Int32
+	class  uint8
+	serial uint8 // tells the messages of a short while apart
 
 	QoS    uint8
 	Retain bool // RETAIN as published
@@ -89,6 +90,8 @@ func (p *Pool) take(size int) *Message {
 	class := classOf(size)
 	m := p.message(class, size)
 	m.refs.Store(1)
+	p.serial++
+	m.serial = p.serial
 	m.From, m.FromGen, m.Expires = NoSlot, 0, 0
 	p.live++
 	return m

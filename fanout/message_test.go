@@ -48,6 +48,30 @@ func TestAReleaseTooManyPanics(t *testing.T) {
 	p.Release(m, 1)
 }
 
+func TestReferencesGivenBackLaterAreGivenBackOnce(t *testing.T) {
+	var p Pool
+	messages := make([]*Message, 3*laterPlaces) // more than are gathered at a time
+	for i := range messages {
+		messages[i] = p.NewMessage(publish("a", "b"))
+		messages[i].Hold(3)
+	}
+	for range 3 {
+		for _, m := range messages {
+			p.ReleaseLater(m)
+		}
+	}
+	p.Settle()
+	for i, m := range messages {
+		if got := m.Refs(); got != 1 {
+			t.Fatalf("message %d after three of four references: got %d left, want 1", i, got)
+		}
+		p.ReleaseLater(m)
+	}
+	if got := p.Live(); got != 0 {
+		t.Errorf("the last reference waits: got %d alive, want 0", got)
+	}
+}
+
 func TestMessagesOfEverySizeComeBack(t *testing.T) {
 	var p Pool
 	for _, size := range []int{0, 1, 100, 127, 128, 129, 4096, 65535, 65536, 65537, 1 << 20} {

@@ -32,10 +32,13 @@ var shared [classes]exchange
 
 // Pool lends messages and frames to one loop. It has no lock.
 type Pool struct {
-	free   [classes][]*Message
-	frames []*Frame
-	live   int64 // messages taken less messages returned here; the sum over all pools is what is alive
-	framed int64
+	free    [classes][]*Message
+	frames  []*Frame
+	later   [laterPlaces]later
+	gathers bool // there is something in later
+	serial  uint8
+	live    int64 // messages taken less messages returned here; the sum over all pools is what is alive
+	framed  int64
 }
 
 // Live is the number of messages taken from this pool less those returned to it.
