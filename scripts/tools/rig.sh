@@ -85,7 +85,7 @@ run_load() {
 	shift 2
 	start_broker "$program" "$log.broker"
 	"$bin/penstock" bench "$scenario" --addr "$broker_addr" --pid "$broker_pid" "$@" --gobench >>"$log" 2>"$log.load" ||
-		{ cat "$log.load" >&2; die "the load failed: $scenario $*"; }
+		{ cat "$log.load" >&2; tail -n 2 "$log" >&2; die "the load failed: $scenario $*"; }
 	stop_broker
 }
 
