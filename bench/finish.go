@@ -45,7 +45,7 @@ func (r *run) finish() {
 	r.meter.report()
 	r.environment()
 	if rep.Load.Limit {
-		r.note("the generator was the limit: its loops were never idle, and the broker may be faster than this says")
+		r.note("the generator was the limit: its loops worked all the time, and the broker may be faster than this says")
 	}
 }
 

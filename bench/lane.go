@@ -83,7 +83,7 @@ func (ln *lane) arrived(t *track, m stamp, v verdict, by uint32) {
 	if int32(took) < 0 { // another lane's clock was read a moment later
 		took = 0
 	}
-	counts := m.time-ln.from < ln.span
+	counts := m.time-ln.from < ln.span && !t.retain // a retained one is as old as it is
 	if t.aside {
 		ln.aside++
 		if counts {

@@ -2,11 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/proc"
@@ -24,7 +19,6 @@ type meter struct {
 	from, to struct {
 		broker, self proc.Usage
 		clock        proc.Clock
-		ready        map[string]time.Duration // the generator's threads
 	}
 }
 
@@ -47,14 +41,14 @@ func (m *meter) open(r *run) (err error) {
 
 func (m *meter) begin() error {
 	m.peak = max(m.peak, m.last.RSS)
-	return m.read(&m.from.broker, &m.from.self, &m.from.clock, &m.from.ready)
+	return m.read(&m.from.broker, &m.from.self, &m.from.clock)
 }
 
 func (m *meter) end() error {
-	return m.read(&m.to.broker, &m.to.self, &m.to.clock, &m.to.ready)
+	return m.read(&m.to.broker, &m.to.self, &m.to.clock)
 }
 
-func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, threads *map[string]time.Duration) (err error) {
+func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock) (err error) {
 	if m.broker != nil {
 		if *broker, err = m.broker.Read(); err != nil {
 			return fmt.Errorf("broker: %w", err)
@@ -68,7 +62,6 @@ func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock, threads *map[s
 		return err
 	}
 	*clock, _ = proc.ReadClock()
-	*threads = ready()
 	return nil
 }
 
@@ -87,37 +80,12 @@ func (m *meter) live(since time.Duration) (cores float64, rss uint64) {
 	return cores, u.RSS
 }
 
-// ready is how long each thread of this process ran or was ready to run and had no core.
-func ready() map[string]time.Duration {
-	files, _ := filepath.Glob("/proc/self/task/*/schedstat")
-	times := make(map[string]time.Duration, len(files))
-	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		if fields := strings.Fields(string(text)); len(fields) > 1 {
-			ran, _ := strconv.ParseInt(fields[0], 10, 64)
-			waited, _ := strconv.ParseInt(fields[1], 10, 64)
-			times[file] = time.Duration(ran + waited)
-		}
-	}
-	return times
-}
-
-// busiest is what the n threads that had most to do were ready for between two readings. A loop stays with its thread
-// nearly always, so they are the loops'.
-func busiest(from, to map[string]time.Duration, n int) (sum time.Duration) {
-	var all []time.Duration
-	for file, t := range to {
-		all = append(all, t-from[file])
-	}
-	slices.Sort(all)
-	for _, t := range all[max(0, len(all)-n):] {
-		sum += t
-	}
-	return sum
-}
-
-// busyLimit is the share of the time from which on a loop counts as never idle. What it does between two rounds is less.
-const busyLimit = 0.95
+// A generator whose loops worked for this share of the time was the limit: between two rounds a loop always waits a
+// little. A machine that was busy for this share had nothing left for anybody.
+const (
+	busyLimit    = 0.9
+	machineLimit = 0.97
+)
 
 // report fills in what was used in the counted time.
 func (m *meter) report() {
@@ -129,8 +97,7 @@ func (m *meter) report() {
 	if m.self != nil {
 		used := m.to.self.CPU - m.from.self.CPU
 		rep.Load.CPU, rep.Load.Cores = used, float64(used)/float64(elapsed)
-		lanes := len(m.r.lanes)
-		rep.Load.Busy = min(1, float64(busiest(m.from.ready, m.to.ready, lanes))/float64(elapsed)/float64(lanes))
+		rep.Load.Busy = min(1, rep.Load.Cores/float64(len(m.r.lanes)))
 		rep.Load.Limit = rep.Load.Busy >= busyLimit
 	}
 	if m.broker != nil {
@@ -145,6 +112,10 @@ func (m *meter) report() {
 			b.WritesPerDeliv = float64(b.Writes) / float64(rep.Delivered)
 		}
 		rep.Broker = b
+	}
+	if total := m.to.clock.Total - m.from.clock.Total; total >= time.Second &&
+		float64(m.to.clock.Busy-m.from.clock.Busy) >= machineLimit*float64(total) {
+		m.r.note("the machine had no core to spare: what broker and generator reached is how they shared it with each other and with others; CPU per delivery still holds")
 	}
 	rep.Env.Others = proc.Others(m.from.clock, m.to.clock, m.to.broker.CPU-m.from.broker.CPU, rep.Load.CPU)
 }

@@ -84,7 +84,7 @@ type Process struct {
 type Load struct {
 	CPU   time.Duration `json:"cpu"`
 	Cores float64       `json:"cores"`
-	Busy  float64       `json:"busy"`           // share of the time in which its loops worked, or waited for a core
+	Busy  float64       `json:"busy"`           // share of its loops' time that they worked: Cores / Config.Threads
 	Limit bool          `json:"limit"`          // the generator's loops were busy all the time: the broker may be faster than this says
 	Late  *Percentiles  `json:"late,omitempty"` // open loop: intended to actual send
 }

@@ -56,7 +56,7 @@ type run struct {
 	seal   *seal
 
 	group *loop.Group   // from the first connect on
-	skew  time.Duration // what its clock is ahead of ours
+	skew  time.Duration // what our clock is ahead of its
 	lanes []*lane
 
 	clients []*client

@@ -40,5 +40,5 @@ func (ln *lane) pace() {
 		}
 	}
 	ln.nextDue = next
-	ln.loop.SetAlarm(next + ln.r.skew)
+	ln.loop.SetAlarm(next - ln.r.skew)
 }
