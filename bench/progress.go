@@ -28,7 +28,7 @@ type Progress struct {
 
 // NewProgress writes to out. The width says how many columns the terminal has at the moment; it is nil when out is none.
 func NewProgress(out io.Writer, width func() int) *Progress {
-	return &Progress{out: out, width: width, every: 5 * time.Second, now: time.Now}
+	return &Progress{out: out, width: width, every: 2 * time.Second, now: time.Now}
 }
 
 // Show tells of one moment. It may be called by any goroutine.

@@ -60,8 +60,8 @@ func TestElsewhereLinesAreFew(t *testing.T) {
 	}
 	p.Done()
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[0], "connect") || !strings.HasPrefix(lines[1], "run") || !strings.Contains(lines[2], "3 ERRORS") {
-		t.Errorf("got %q, want one for each phase and one 5 s later with the errors since", lines)
+	if len(lines) != 6 || !strings.HasPrefix(lines[0], "connect") || !strings.HasPrefix(lines[1], "run") || !strings.Contains(lines[2], "3 ERRORS") {
+		t.Errorf("got %q, want one for each phase and one every 2 s with the errors since", lines)
 	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Errorf("got escapes: %q", out.String())

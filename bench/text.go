@@ -174,7 +174,7 @@ func (t *textReport) generator(l *Load) {
 
 func (t *textReport) machine(e *Env) {
 	t.line("machine", "%s", e.line())
-	t.line("", "bench %s, %s, GOGC %s; others used %s of its CPU", e.Version, e.Go, e.GOGC, human.Percent(e.Others))
+	t.line("", "%s, %s, GOGC %s; others used %s of its CPU", e.Version, e.Go, e.GOGC, human.Percent(e.Others))
 }
 
 // line is hardware and system in one line.

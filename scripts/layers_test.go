@@ -92,7 +92,7 @@ var layers = map[string]layer{
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},
-	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin codec/client codec/mqtt" + kong},
+	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys},
 
 	"scripts": {},
 }

@@ -55,6 +55,9 @@ func Run(ctx context.Context, s *Spec, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.resolvable(rows); err != nil {
+		return nil, err
+	}
 	c.result = &Result{Started: c.began.UTC().Truncate(time.Second), Rounds: c.rounds, Baseline: s.Baseline, Subject: s.Subject, Sources: s.Sources}
 	for _, b := range s.Brokers {
 		c.prepare(ctx, b)
@@ -96,6 +99,24 @@ func (c *comparison) chosen() ([]*Scenario, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(c.Scenarios), func(s *Scenario) bool { return !wanted[s.Name] }), nil
+}
+
+// resolvable finds scenarios and options that cannot be before anything is measured.
+func (c *comparison) resolvable(rows []*Scenario) error {
+	for _, s := range rows {
+		config := bench.Config{Scenario: s.Run, Addr: "127.0.0.1:1883"}
+		for _, o := range slices.Concat(c.Defaults, s.With) {
+			if o.of != nil {
+				config.Rate = 1000 // as good as any
+			} else if err := config.Set(o.name, o.value); err != nil {
+				return c.fail(o.line, "%v", err)
+			}
+		}
+		if _, err := config.Resolve(); err != nil {
+			return c.fail(s.line, "scenario %s: %v", s.Name, err)
+		}
+	}
+	return nil
 }
 
 // prepare builds a broker and asks for its version. What does not work out is kept as the reason why it takes no part.

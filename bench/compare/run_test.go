@@ -230,6 +230,25 @@ func TestAnInterruptedRunIsNoResult(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeIsFoundBeforeAnythingRuns(t *testing.T) {
+	for _, tt := range []struct{ old, new, want string }{
+		{"run: p2p", "run: p3p", "spec.yaml:9: scenario first: "},
+		{"qos: 1", "payload: 1", "spec.yaml:9: scenario first: payload: "},
+	} {
+		s, err := Load(specFile(t, strings.Replace(twoBrokers, tt.old, tt.new, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(t.Context(), s, Options{Self: self(t), Run: func(context.Context, bench.Config) (*bench.Report, error) {
+			t.Error("something was run")
+			return nil, nil
+		}})
+		if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s…", tt.new, err, tt.want)
+		}
+	}
+}
+
 func TestOnlyTakesWhatItsRatesNeed(t *testing.T) {
 	s, err := Load(specFile(t, twoBrokers))
 	if err != nil {
