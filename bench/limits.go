@@ -26,3 +26,12 @@ func needDescriptors(n int) error {
 	}
 	return nil
 }
+
+// mostDescriptors is how many descriptors this process can have at most; an unlimited number is a large one.
+func mostDescriptors() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return 1024
+	}
+	return int(min(l.Max, 1<<30))
+}

@@ -4,7 +4,10 @@ import "slices"
 
 // scenarios holds all of them, in the order they are shown in.
 func scenarios() []Scenario {
-	return []Scenario{p2p, fanin, fanout, shared, openloop, wildcard, slowConsumer, mixed}
+	return []Scenario{
+		p2p, fanin, fanout, shared, openloop, wildcard, slowConsumer, mixed,
+		connect, idle, retained, offline, reconnectStorm, willStorm, figures,
+	}
 }
 
 // Scenarios lists what Config.Scenario may name, beside the names of Presets.
