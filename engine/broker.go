@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -198,8 +199,8 @@ func (b *Broker) newLoop(nl *netloop.Loop) *loop {
 }
 
 // admission decides about a new connection before it is read from.
-func (b *Broker) admission(lst *listener) func(net.Conn) (*netloop.Loop, any, bool) {
-	return func(net.Conn) (*netloop.Loop, any, bool) {
+func (b *Broker) admission(lst *listener) func(netip.AddrPort) (*netloop.Loop, any, bool) {
+	return func(netip.AddrPort) (*netloop.Loop, any, bool) {
 		if limit := b.live.Load().Listeners[lst.index].MaxConnections; limit > 0 && lst.count.Load() >= int64(limit) {
 			lst.shed.Add(1)
 			return nil, nil, false

@@ -254,18 +254,32 @@ func (c *conn) disconnectSaying(reason mqtt.Reason, why string) {
 
 // end takes the connection from its session and closes it once what is queued was written.
 func (c *conn) end() {
-	l := c.l
-	if c.state >= draining {
+	if c.state < draining {
+		c.part()
+		c.l.setTimer(c, c.l.tick+drainTicks)
+		c.l.markDirty(c)
+	}
+}
+
+// depart is the end a client has announced. It sends no more: with nothing queued nobody waits for its end of the
+// connection.
+func (c *conn) depart() {
+	if len(c.out) > 0 {
+		c.end()
 		return
 	}
+	c.part()
+	c.nc.Close()
+}
+
+// part takes the connection from its session.
+func (c *conn) part() {
 	c.state = draining
-	l.dropHeld(c)
+	c.l.dropHeld(c)
 	if s := c.sess; s != nil {
-		l.offline(s, c)
+		c.l.offline(s, c)
 	}
 	c.forget()
-	l.setTimer(c, l.tick+drainTicks)
-	l.markDirty(c)
 }
 
 // abandon ends a connection that has no session yet. What it waits for finds its state changed.

@@ -55,7 +55,7 @@ func connOn(t *testing.T, b *Broker, addr string, want int) net.Conn {
 		if at == want {
 			return nc
 		}
-		_ = nc.Close()
+		defer nc.Close() // not before: the next is to go to another loop
 	}
 	t.Fatalf("no connection came to loop %d", want)
 	return nil

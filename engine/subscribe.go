@@ -273,5 +273,5 @@ func (l *loop) disconnectPacket(c *conn, flags byte, body []byte) {
 		c.flags |= willCleared
 	}
 	c.reason = p.Reason
-	c.end()
+	c.depart()
 }

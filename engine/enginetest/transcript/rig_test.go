@@ -119,7 +119,7 @@ func (r *rig) start() {
 	r.spare = make([][]net.Conn, r.cfg.Loops)
 	if r.cfg.Loops > 1 {
 		for i := range r.pool * r.cfg.Loops {
-			loop := (i + 1) % r.cfg.Loops
+			loop := i % r.cfg.Loops
 			r.spare[loop] = append(r.spare[loop], r.dial(0))
 		}
 	}

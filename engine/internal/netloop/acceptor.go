@@ -1,10 +1,12 @@
 package netloop
 
 import (
-	"errors"
+	"context"
+	"fmt"
 	"net"
-	"os"
+	"net/netip"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,46 +14,103 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long an acceptor rests after an error, doubling from the first to the second, and how many connections it sheds
-// between two rests.
+// How many connections an acceptor takes before its loop looks at its other sockets, and how many it sheds before it
+// rests until the next tick.
 const (
-	minBackOff = 5 * time.Millisecond
-	maxBackOff = 100 * time.Millisecond
-	shedAtOnce = 64
-	warnEvery  = 10 * time.Second
+	acceptAtOnce = 64
+	shedAtOnce   = 64
+	warnEvery    = 10 * time.Second
 )
 
-// Acceptor takes connections from one listener on a goroutine of its own. No error but the listener's end ends it: when
-// descriptors or buffers run out it backs off, and a spare descriptor lets it take and close what waits in the backlog
-// so that clients are refused at once instead of hanging.
+// Acceptor takes connections from one listener, on one of the loops. No error ends it: when descriptors or buffers run
+// out it rests until the next tick, and a spare descriptor lets it take and close what waits in the backlog so that
+// clients are refused at once instead of hanging.
 type Acceptor struct {
 	e        *Engine
-	ln       net.Listener
-	admit    func(nc net.Conn) (l *Loop, value any, ok bool)
-	spare    *os.File
-	warned   time.Time // when an error was logged last
+	host     *Loop
+	addr     string
+	admit    func(remote netip.AddrPort) (l *Loop, value any, ok bool)
+	local    *addrs       // what all connections have in common; nil: each is to be asked
+	ln       net.Listener // a unix socket's, which knows the file; else nil
+	labels   context.Context
 	accepted atomic.Uint64
 	shed     atomic.Uint64
-	quit     chan struct{}
-	done     chan struct{}
 	once     sync.Once
+
+	mu      sync.Mutex // held by the host while it accepts
+	fd      int        // -1 once stopped
+	bell    bell
+	spare   int       // descriptor of /dev/null; -1: given up
+	resting bool      // until the next tick
+	warned  time.Time // when an error was logged last
 }
 
-// Serve accepts from ln and enrols what admit lets through: on loop l (nil: the least busy) with its Value set. admit
-// runs on the acceptor's goroutine and holds up all further connections of the listener while it does; a connection it
-// refuses is closed for it. A stopped engine closes ln at once.
-func (e *Engine) Serve(ln net.Listener, admit func(nc net.Conn) (l *Loop, value any, ok bool)) *Acceptor {
-	a := &Acceptor{e: e, ln: ln, admit: admit, quit: make(chan struct{}), done: make(chan struct{})}
+// Serve accepts from ln, a *net.TCPListener or *net.UnixListener, and enrols what admit lets through: on loop l (nil:
+// the least busy) with its Value set. ln belongs to the engine from then on. admit runs on a loop and must not wait; a
+// connection it refuses is closed for it. A stopped engine closes ln at once.
+func (e *Engine) Serve(ln net.Listener, admit func(remote netip.AddrPort) (l *Loop, value any, ok bool)) *Acceptor {
+	a := &Acceptor{e: e, addr: ln.Addr().String(), admit: admit, fd: -1, spare: -1, bell: bell{fd: -1}}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
 		a.once.Do(func() { _ = ln.Close() })
-		close(a.done)
 		return a
 	}
+	if err := a.take(ln); err != nil {
+		e.log.Error("cannot accept", "listener", a.addr, "err", err)
+		a.once.Do(func() {})
+		return a
+	}
+	a.labels = pprof.WithLabels(background, pprof.Labels("role", "acceptor", "listener", a.addr))
+	a.host = e.loops[len(e.acceptors)%len(e.loops)]
 	e.acceptors[a] = struct{}{}
-	go labelled(a.run, "role", "acceptor", "listener", ln.Addr().String())
+	a.host.post(a.begin)
 	return a
+}
+
+// take makes a descriptor of the listener ours alone: as long as Go's poller watches it too, each connection wakes a
+// thread that finds nothing to do.
+func (a *Acceptor) take(ln net.Listener) (err error) {
+	switch ln := ln.(type) {
+	case *net.TCPListener:
+		a.fd, err = dup(ln)
+		_ = ln.Close()
+		if err != nil {
+			return err
+		}
+		_ = unix.SetsockoptInt(a.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // inherited
+		if ap := ln.Addr().(*net.TCPAddr).AddrPort(); ap.Addr().Is4() && !ap.Addr().IsUnspecified() {
+			a.local = &addrs{local: ap}
+		}
+	case *net.UnixListener:
+		a.ln = ln // closed at the end: with it goes the file
+		if a.fd, err = dup(ln); err != nil {
+			_ = ln.Close()
+			return err
+		}
+	default:
+		_ = ln.Close()
+		return fmt.Errorf("netloop: cannot accept from a %T", ln)
+	}
+	return nil
+}
+
+// begin puts the listener into the host's epoll set.
+func (a *Acceptor) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fd < 0 {
+		return
+	}
+	a.reserve()
+	err := a.bell.hang(a.host, a)
+	if err == nil {
+		err = a.bell.watch(a.fd, unix.EPOLL_CTL_ADD, true)
+	}
+	if err != nil {
+		a.e.log.Error("cannot accept", "listener", a.addr, "err", err)
+	}
+	a.host.acceptors = append(a.host.acceptors, a)
 }
 
 // Accepted returns how many connections were handed to loops.
@@ -60,129 +119,151 @@ func (a *Acceptor) Accepted() uint64 { return a.accepted.Load() }
 // Shed returns how many connections were closed because descriptors or memory had run out.
 func (a *Acceptor) Shed() uint64 { return a.shed.Load() }
 
-// Stop closes the listener and returns when the goroutine has ended, so not from admit. Connections stay.
+// Stop closes the listener, so that no further connection is accepted once it returns. Not from admit or Open.
+// Connections stay.
 func (a *Acceptor) Stop() {
 	a.once.Do(func() {
 		a.e.mu.Lock()
 		delete(a.e.acceptors, a)
 		a.e.mu.Unlock()
-		close(a.quit)
-		_ = a.ln.Close()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.bell.fd >= 0 {
+			_ = a.bell.watch(a.fd, unix.EPOLL_CTL_DEL, false)
+		}
+		_ = unix.Close(a.fd)
+		a.fd = -1
+		if a.spare >= 0 {
+			_ = unix.Close(a.spare)
+		}
+		if a.ln != nil {
+			_ = a.ln.Close()
+		}
+		a.host.post(a.end)
 	})
-	<-a.done
 }
 
-func (a *Acceptor) run() {
-	defer close(a.done)
-	defer func() { _ = a.spare.Close() }()
-	a.reserve()
-	for troubles := 0; ; {
-		nc, err := a.ln.Accept()
-		switch {
-		case err == nil && a.reserve():
-			troubles = 0
-			a.take(nc)
-		case err == nil: // it came in on the spare descriptor
-			_ = nc.Close()
-			a.reserve()
-			a.shed.Add(1)
-		case errors.Is(err, net.ErrClosed):
+// end takes down what begin put up.
+func (a *Acceptor) end() {
+	l := a.host
+	for i, b := range l.acceptors {
+		if b == a {
+			l.acceptors = append(l.acceptors[:i], l.acceptors[i+1:]...)
+			a.bell.unhang()
 			return
-		default:
-			if !a.recoverFrom(err, troubles) {
-				return
-			}
-			troubles++
 		}
 	}
 }
 
-// take asks admit and begins to enrol. The loop is waited for elsewhere, so that a burst reaches the loops as one.
-func (a *Acceptor) take(nc net.Conn) {
-	l, value, ok := a.ask(nc)
+// ring is the loop's news that connections wait.
+func (a *Acceptor) ring() {
+	pprof.SetGoroutineLabels(a.labels)
+	defer pprof.SetGoroutineLabels(a.host.labels)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sheds := 0
+	for range acceptAtOnce {
+		fd, peer, err := accept(a.fd)
+		switch {
+		case err == 0 && a.reserve():
+			a.welcome(fd, peer)
+		case err == 0: // it came in on the spare descriptor
+			_ = unix.Close(fd)
+			a.reserve()
+			a.shed.Add(1)
+			sheds++
+		case err == unix.EINTR || err == unix.ECONNABORTED:
+		case err == unix.EAGAIN || err == unix.EBADF:
+			return
+		default:
+			if !a.recoverFrom(err, sheds) {
+				return
+			}
+		}
+	}
+}
+
+// welcome asks admit and gives the connection to its loop, at once if that is the host.
+func (a *Acceptor) welcome(fd int, peer addrs) {
+	l, value, ok := a.ask(peer.remote)
 	if !ok {
-		_ = nc.Close()
+		_ = unix.Close(fd)
 		return
 	}
-	p, err := a.e.begin(nc, l, value)
-	if err != nil {
-		a.dropped(value, err)
+	if l == nil {
+		l = a.e.leastBusy(a.host)
+	}
+	c := &Conn{Value: value, loop: l, fd: -1}
+	c.setAddrs(fd, peer, a.local)
+	l.conns.Add(1)
+	p := arrival{c: c, fd: fd, value: value, from: a}
+	if l == a.host {
+		l.enter(p)
 		return
 	}
-	p.from = a
-	a.e.arriving <- p
+	l.expect(p)
 }
 
 // ask calls admit; a panic is a refusal.
-func (a *Acceptor) ask(nc net.Conn) (l *Loop, value any, ok bool) {
+func (a *Acceptor) ask(remote netip.AddrPort) (l *Loop, value any, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			a.e.log.Error("panic while admitting a connection", "panic", v, "stack", string(debug.Stack()))
 			ok = false
 		}
 	}()
-	return a.admit(nc)
+	return a.admit(remote)
 }
 
-// dropped counts a connection that did not reach its loop and tells who admitted it.
-func (a *Acceptor) dropped(value any, err error) {
+// entered counts a connection that reached its loop, or did not, and then tells who admitted it.
+func (a *Acceptor) entered(value any, err error) {
+	if err == nil {
+		a.accepted.Add(1)
+		return
+	}
 	a.shed.Add(1)
 	if d, ok := value.(Dropper); ok {
 		d.Dropped(err)
 	}
 }
 
-// settle ends what the acceptors have begun.
-func (e *Engine) settle() {
-	for {
-		select {
-		case p := <-e.arriving:
-			if err := e.enroll(p); err != nil {
-				p.from.dropped(p.value, err)
-			} else {
-				p.from.accepted.Add(1)
-			}
-		case <-e.quit:
-			return
-		}
-	}
-}
-
-// recoverFrom answers the error of an Accept, after so many in a row, and says whether to go on. Without descriptors
-// the spare one is given up, and what Accept then returns is closed unless another has become free: a few at once, for
-// clients in the backlog would wait in vain. Then, and after other errors, it rests.
-func (a *Acceptor) recoverFrom(err error, troubles int) bool {
+// recoverFrom answers the error of an accept and says whether to go on. Without descriptors the spare one is given up,
+// and what accept then returns is closed unless another has become free: a few at once, for clients in the backlog would
+// wait in vain. Then, and after other errors, it rests: the loop does not look at the listener until its next tick.
+func (a *Acceptor) recoverFrom(err error, sheds int) bool {
 	if time.Since(a.warned) > warnEvery {
 		a.warned = time.Now()
-		a.e.log.Warn("accept failed", "listener", a.ln.Addr().String(), "err", err, "shed", a.Shed())
+		a.e.log.Warn("accept failed", "listener", a.addr, "err", err, "shed", a.Shed())
 	}
-	rest := troubles
-	if a.spare != nil && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)) {
-		_ = a.spare.Close()
-		a.spare = nil
-		if rest = troubles / shedAtOnce; troubles%shedAtOnce != shedAtOnce-1 {
+	if a.spare >= 0 && (err == unix.EMFILE || err == unix.ENFILE) {
+		_ = unix.Close(a.spare)
+		a.spare = -1
+		if sheds < shedAtOnce-1 {
 			return true
 		}
 	}
-	t := time.NewTimer(min(minBackOff<<min(rest, 8), maxBackOff))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-a.quit:
-		return false
+	a.resting = a.bell.watch(a.fd, unix.EPOLL_CTL_MOD, false) == nil
+	return false
+}
+
+// wake ends a rest.
+func (a *Acceptor) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.resting && a.fd >= 0 {
+		a.resting = a.bell.watch(a.fd, unix.EPOLL_CTL_MOD, true) != nil
 	}
 }
 
 // reserve makes sure of the spare descriptor.
 func (a *Acceptor) reserve() bool {
-	if a.spare != nil {
+	if a.spare >= 0 {
 		return true
 	}
-	f, err := os.Open(os.DevNull)
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
-	a.spare = f
+	a.spare = fd
 	return true
 }

@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func TestAcceptorSurvivesTheLackOfDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := e.Serve(ln, func(net.Conn) (*Loop, any, bool) { asked.Add(1); return nil, admitted{&dropped}, true })
+	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { asked.Add(1); return nil, admitted{&dropped}, true })
 	t.Cleanup(a.Stop)
 	eventually(t, "the spare descriptor", func() bool { return e.Loops()[0] != nil })
 	to := &unix.SockaddrInet4{Port: ln.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
@@ -121,7 +122,7 @@ func TestAdmitDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	a := e.Serve(ln, func(net.Conn) (*Loop, any, bool) {
+	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) {
 		switch n++; n {
 		case 1:
 			return nil, nil, false

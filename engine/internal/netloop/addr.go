@@ -1,7 +1,6 @@
 package netloop
 
 import (
-	"net"
 	"net/netip"
 	"sync"
 )
@@ -36,35 +35,20 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	return c.addrs.local
 }
 
-// takeAddrs reads the addresses of a connection that nobody else has any more, and empties those of TCP.
-func (c *Conn) takeAddrs(nc net.Conn) {
-	if _, ok := nc.(*net.UnixConn); ok {
+// setAddrs takes the addresses of a new socket: the peer's and, unless all of a listener have the same, ours.
+func (c *Conn) setAddrs(fd int, peer addrs, local *addrs) {
+	switch {
+	case !peer.remote.IsValid():
 		c.flags |= unixConn
-		return
+	case !peer.remote.Addr().Is4():
+		c.addrs = &addrs{local: sockname(fd), remote: peer.remote}
+	default:
+		c.remote, c.port = peer.remote.Addr().As4(), peer.remote.Port()
+		if c.addrs = local; local == nil {
+			c.addrs = c.loop.e.locals.share(sockname(fd))
+		}
 	}
-	local, remote := takeAddr(nc.LocalAddr()), takeAddr(nc.RemoteAddr())
-	if remote.Addr().Is4() {
-		c.remote, c.port = remote.Addr().As4(), remote.Port()
-		c.addrs = c.loop.e.locals.share(local)
-		return
-	}
-	c.addrs = &addrs{local: local, remote: remote}
 }
-
-// takeAddr reads a TCP address and leaves an empty one. gnet holds on to it as long as the connection lives, which
-// would pin the socket address behind IP, and puts a zone's bytes, which belong to package net, into a pool of buffers
-// at the end. It also turns the peer's into text and back into one of its own: the shorter the cheaper.
-func takeAddr(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok || t == nil {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	*t = net.TCPAddr{IP: anyIP}
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
-
-var anyIP = net.IPv4zero.To4() // shared, never changed
 
 // share returns one pointer for equal addresses, of the last few seen.
 func (s *localAddrs) share(local netip.AddrPort) *addrs {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -110,7 +111,7 @@ func BenchmarkAccept(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return nil, nil, true }).Stop)
+	b.Cleanup(e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }).Stop)
 	b.ReportAllocs()
 	b.ResetTimer()
 	used := cpu()
@@ -128,7 +129,7 @@ func BenchmarkIdleConnections(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return nil, nil, true })
+		a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
 		in, wait := client(b, "hold", ln.Addr().String(), n)
 		eventually(b, "all connections", func() bool { return a.Accepted() == uint64(n) })
 		debug.FreeOSMemory()

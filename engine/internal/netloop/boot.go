@@ -29,8 +29,8 @@ func (e *Engine) boot(cfg Config) error {
 		if err := l.attach(); err != nil {
 			return fmt.Errorf("netloop: loop %d: %w", i, err)
 		}
-		labels := pprof.Labels("role", "loop", "loop", strconv.Itoa(i))
-		err := l.onLoop(func() { pprof.SetGoroutineLabels(pprof.WithLabels(background, labels)) })
+		l.labels = pprof.WithLabels(background, pprof.Labels("role", "loop", "loop", strconv.Itoa(i)))
+		err := l.onLoop(func() { pprof.SetGoroutineLabels(l.labels) })
 		if err != nil {
 			return fmt.Errorf("netloop: loop %d: %w", i, err)
 		}
@@ -40,7 +40,7 @@ func (e *Engine) boot(cfg Config) error {
 
 // startClient starts gnet's loop. TCP_NODELAY is on already: Go sets it.
 func (l *Loop) startClient(cfg Config) (err error) {
-	l.client, err = gnet.NewClient(events{l.e},
+	l.client, err = gnet.NewClient(events{l},
 		gnet.WithNumEventLoop(1),
 		gnet.WithReadBufferCap(cfg.ReadBuffer),
 		gnet.WithTCPNoDelay(gnet.TCPDelay),
@@ -79,6 +79,7 @@ func (l *Loop) attach() error {
 		return err
 	}
 	l.el = gc.EventLoop()
+	l.elp = loopPointer(l.el)
 	if l.epfd, err = l.findEpoll(gc, got); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,7 +149,7 @@ func TestChaosKeepsTheContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return nil, nil, true })
+		e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
 		for range 6 {
 			wg.Go(func() {
 				h.client(func() (net.Conn, error) { return net.Dial(network, ln.Addr().String()) })

@@ -114,7 +114,7 @@ type opening struct {
 }
 
 // reuse dials until a connection has descriptor fd. The kernel gives out the lowest free number, to the client first,
-// then to the accepted socket, then to its duplicate: so fd and two below it are made the only free ones.
+// then to the accepted socket: so fd and one below it are made the only free ones.
 func reuse(t *testing.T, dial func() net.Conn, opened <-chan opening, fd int32) (net.Conn, *Conn) {
 	t.Helper()
 	for range 100 {
@@ -130,10 +130,10 @@ func reuse(t *testing.T, dial func() net.Conn, opened <-chan opening, fd int32) 
 			}
 		}
 		at, found := slices.BinarySearch(fill, int(fd))
-		if found && at >= 2 {
-			for range 3 {
-				_ = unix.Close(fill[at-2])
-				fill = slices.Delete(fill, at-2, at-1)
+		if found && at >= 1 {
+			for range 2 {
+				_ = unix.Close(fill[at-1])
+				fill = slices.Delete(fill, at-1, at)
 			}
 		}
 		client := dial()

@@ -38,18 +38,12 @@ type Conn struct {
 	port   uint16  // and port
 	state  state
 	flags  uint8
-	opened bool    // set once, before the enrolment's result is out
-	since  [3]byte // on the engine's clock, in units, when it was taken in
+	since  uint32 // seconds on the engine's clock, when it was opened
 }
 
-// sinceUnit is how exactly a connection knows its age: there are three bytes for it.
-const sinceUnit = 4 * time.Second
-
-// Age is how long the connection has been there, to 4 s. The engine counts for two years; a connection that came later
-// than that looks older than it is.
+// Age is how long the connection has been there, to a second.
 func (c *Conn) Age() time.Duration {
-	since := time.Duration(c.since[0])<<16 | time.Duration(c.since[1])<<8 | time.Duration(c.since[2])
-	return max(c.loop.e.now()-since*sinceUnit, 0)
+	return max(c.loop.e.now()-time.Duration(c.since)*time.Second, 0)
 }
 
 // Loop returns the loop that owns the connection.
@@ -57,7 +51,6 @@ func (c *Conn) Loop() *Loop { return c.loop }
 
 // begin fills in what is known once the connection is on its loop.
 func (c *Conn) begin(gc gnet.Conn) {
-	c.gc, c.fd, c.state, c.opened = gc, int32(gc.Fd()), open, true
-	since := min(c.loop.e.now()/sinceUnit, 1<<24-1)
-	c.since = [3]byte{byte(since >> 16), byte(since >> 8), byte(since)}
+	c.gc, c.fd, c.state = gc, int32(gc.Fd()), open
+	c.since = uint32(c.loop.e.now() / time.Second)
 }

@@ -10,8 +10,9 @@
 //     (the addresses and Loop() never change and may be read by anybody).
 //   - The bytes given to Data are the loop's read buffer: they are valid until Data returns.
 //   - The bytes given to Write and Writev stay the caller's: nothing is kept, nothing is buffered here.
-//   - A net.Conn given to Enroll belongs to the engine from then on, its address values included: they are emptied,
-//     because gnet would keep them (64 bytes a connection) for as long as it lives.
+//   - A net.Conn given to Enroll and a listener given to Serve belong to the engine from then on.
+//   - An [Acceptor] has no goroutine: the loop that hosts it takes its connections, and what is another loop's is posted
+//     there. A goroutine of its own costs more than all the rest of a connection that comes, says CONNECT and goes.
 //
 // The order of things within one round of a loop (one epoll_wait):
 //

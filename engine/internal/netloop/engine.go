@@ -55,14 +55,12 @@ type Engine struct {
 	log   *slog.Logger
 	loops []*Loop
 	start time.Time
-	next  atomic.Uint32 // round robin among equally busy loops
+	next  atomic.Uint32 // Enroll takes turns
 	out   *notifier
 
-	mu        sync.RWMutex // guards stopped and acceptors; Enroll holds it for reading while it counts itself in
+	mu        sync.RWMutex // guards stopped and acceptors; Enroll holds it for reading until the loop knows
 	stopped   bool
 	acceptors map[*Acceptor]struct{}
-	enrolling sync.WaitGroup
-	arriving  chan enrolment
 	locals    localAddrs
 
 	ending  sync.WaitGroup // goroutines of the engine itself
@@ -94,7 +92,6 @@ func Start(cfg Config, h Handler) (e *Engine, err error) {
 		log:       cfg.Logger,
 		start:     time.Now(),
 		acceptors: make(map[*Acceptor]struct{}),
-		arriving:  make(chan enrolment),
 		quit:      make(chan struct{}),
 		ended:     make(chan struct{}),
 	}
@@ -108,9 +105,6 @@ func Start(cfg Config, h Handler) (e *Engine, err error) {
 		return nil, err
 	}
 	e.run("notifier", e.out.run)
-	for range maxEnrolling {
-		e.run("enroller", e.settle)
-	}
 	e.run("ticker", func() { e.tick(cfg.Tick) })
 	return e, nil
 }
@@ -118,13 +112,11 @@ func Start(cfg Config, h Handler) (e *Engine, err error) {
 // Loops returns the loops; the slice belongs to the engine.
 func (e *Engine) Loops() []*Loop { return e.loops }
 
-// leastBusy picks the loop with the fewest connections; equally busy ones take turns.
-func (e *Engine) leastBusy() *Loop {
-	n := len(e.loops)
-	first := int(e.next.Add(1) % uint32(n))
-	best := e.loops[first]
-	for i := 1; i < n; i++ {
-		if l := e.loops[(first+i)%n]; l.Conns() < best.Conns() {
+// leastBusy picks the loop with the fewest connections, and among equally busy ones at, or else the first behind it.
+func (e *Engine) leastBusy(at *Loop) *Loop {
+	best := at
+	for i := range e.loops {
+		if l := e.loops[(at.index+1+i)%len(e.loops)]; l.Conns() < best.Conns() {
 			best = l
 		}
 	}

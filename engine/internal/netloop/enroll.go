@@ -1,83 +1,115 @@
 package netloop
 
 import (
-	"errors"
 	"fmt"
 	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// Dropper may be implemented by the value admit gave to a connection: Dropped is called, on any goroutine, when the
-// connection could not be enrolled after all (no descriptor left, engine stopping), so that Open and Closed never come.
+// Dropper may be implemented by the value admit gave to a connection: Dropped is called, on a loop, when the connection
+// could not be enrolled after all (no memory for its place in the epoll set), so that Open and Closed never come.
 type Dropper interface{ Dropped(err error) }
 
-// maxEnrolling is how many enrolments of acceptors may be under way, each on a goroutine of its own that waits for the
-// loop. One at a time is as good while the loops have nothing to do, but a busy loop then takes one connection a round:
-// 20 times slower with rounds of 2 ms. More than a few dozen gain little.
-const maxEnrolling = 32
-
-// enrolment is a connection on its way to its loop.
-type enrolment struct {
-	nc    net.Conn
+// arrival is a connection on its way to its loop.
+type arrival struct {
 	c     *Conn
-	value any // c.Value may be the loop's already
-	from  *Acceptor
+	fd    int
+	value any          // c.Value may be the loop's already
+	from  *Acceptor    // nil: Enroll
+	done  chan<- error // Enroll's
 }
 
 // Enroll hands a connection to a loop, nil for the least busy one, with its Value set to value. It returns when Open
 // has run; on an error nc is closed and Open will not run. nc must be a *net.TCPConn or *net.UnixConn and belongs to the
 // engine in any case. Any goroutine but a loop's: that one would wait for itself.
 func (e *Engine) Enroll(nc net.Conn, l *Loop, value any) error {
-	p, err := e.begin(nc, l, value)
+	done := make(chan error, 1)
+	err := e.begin(nc, l, arrival{value: value, done: done})
+	_ = nc.Close()
 	if err != nil {
 		return err
 	}
-	return e.enroll(p)
+	if err := <-done; err != nil {
+		return fmt.Errorf("netloop: enroll: %w", err)
+	}
+	return nil
 }
 
-// begin starts an enrolment: the loop counts it. enroll must follow.
-func (e *Engine) begin(nc net.Conn, l *Loop, value any) (p enrolment, err error) {
-	defer func() {
-		if err != nil {
-			_ = nc.Close()
-		}
-	}()
+// begin duplicates the descriptor, which is what fails when there are none left, and sends it to the loop.
+func (e *Engine) begin(nc net.Conn, l *Loop, p arrival) (err error) {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
-		return p, fmt.Errorf("netloop: cannot enroll a %T", nc)
+		return fmt.Errorf("netloop: cannot enroll a %T", nc)
 	}
-	if nc.RemoteAddr() == nil || nc.LocalAddr() == nil {
-		return p, net.ErrClosed // the peer has gone; gnet would trip over it
-	}
-	e.mu.RLock()
+	e.mu.RLock() // until the loop knows: Stop comes after it
 	defer e.mu.RUnlock()
 	if e.stopped {
-		return p, ErrStopped
+		return ErrStopped
+	}
+	if p.fd, err = dup(nc.(syscall.Conn)); err != nil {
+		return fmt.Errorf("netloop: enroll: %w", err)
 	}
 	if l == nil {
-		l = e.leastBusy()
+		l = e.leastBusy(e.loops[int(e.next.Add(1))%len(e.loops)])
 	}
-	p = enrolment{nc: nc, c: &Conn{Value: value, loop: l, fd: -1}, value: value}
-	p.c.takeAddrs(nc)
+	p.c = &Conn{Value: p.value, loop: l, fd: -1}
+	remote, err := peername(p.fd)
+	if err != nil { // the peer has gone
+		_ = unix.Close(p.fd)
+		return err
+	}
+	p.c.setAddrs(p.fd, addrs{remote: remote}, nil)
 	l.conns.Add(1)
-	e.enrolling.Add(1)
-	return p, nil
+	l.expect(p)
+	return nil
 }
 
-// enroll waits for an enrolment. gnet duplicates the descriptor, which is what fails when there are none left, closes
-// nc and registers the duplicate. A failure to register is not reported by gnet: then Open did not run.
-//
-// EventLoop.Enroll would do the same on a goroutine of gnet's pool and costs twice the garbage, 600 bytes a connection;
-// the client's own Enroll picks the loop itself, which is why each loop has a client.
-func (e *Engine) enroll(p enrolment) error {
-	defer e.enrolling.Done()
-	_, err := p.c.loop.client.EnrollContext(p.nc, p.c)
-	switch {
-	case err == nil && p.c.opened:
-		return nil
-	case err == nil:
-		err = errors.New("not registered")
+// expect has the loop enter a connection. Any goroutine.
+func (l *Loop) expect(p arrival) {
+	l.posted.Lock()
+	l.posted.arrivals = append(l.posted.arrivals, p)
+	l.posted.Unlock()
+	l.want(wantPosted)
+}
+
+// post has the loop run f. Any goroutine.
+func (l *Loop) post(f func()) {
+	l.posted.Lock()
+	l.posted.calls = append(l.posted.calls, f)
+	l.posted.Unlock()
+	l.want(wantPosted)
+}
+
+// unpost does what was posted.
+func (l *Loop) unpost() {
+	l.posted.Lock()
+	arrivals, calls := l.posted.arrivals, l.posted.calls
+	l.posted.arrivals, l.posted.calls = l.spareA[:0], nil
+	l.posted.Unlock()
+	for _, p := range arrivals {
+		l.enter(p)
 	}
-	p.c.loop.conns.Add(-1)
-	return fmt.Errorf("netloop: enroll: %w", err)
+	for _, f := range calls {
+		f()
+	}
+	clear(arrivals)
+	if l.spareA = arrivals; cap(arrivals) > 1024 {
+		l.spareA = nil
+	}
+}
+
+// enter makes a descriptor a connection of the loop's.
+func (l *Loop) enter(p arrival) {
+	err := l.adopt(p.fd, p.c)
+	if err != nil {
+		l.conns.Add(-1)
+	}
+	if p.from != nil {
+		p.from.entered(p.value, err)
+	} else {
+		p.done <- err
+	}
 }

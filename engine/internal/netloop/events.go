@@ -7,18 +7,24 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// events is what gnet calls. A connection's context is its *Conn, that of a loop's own end of its socket pair the *Loop.
-type events struct{ e *Engine }
+// events is what gnet calls. A connection's context is its *Conn, that of a loop's own end of its socket pair the *Loop,
+// that of a bell whom it rings.
+type events struct{ l *Loop }
 
 func (events) OnBoot(gnet.Engine) gnet.Action { return gnet.None }
 func (events) OnShutdown(gnet.Engine)         {}
 
-func (events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
-	c, ok := gc.Context().(*Conn)
-	if !ok {
+func (e events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	l := e.l
+	if l.incoming == nil { // the socket pair of the start
 		return nil, gnet.None
 	}
-	l := c.loop
+	gc.SetContext(l.incoming)
+	c, ok := l.incoming.(*Conn)
+	if !ok {
+		l.adopted = gc
+		return nil, gnet.None
+	}
 	l.passes = 0
 	c.begin(gc)
 	l.openConn(c)
@@ -26,7 +32,7 @@ func (events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	return nil, gnet.None
 }
 
-func (events) OnTraffic(gc gnet.Conn) gnet.Action {
+func (e events) OnTraffic(gc gnet.Conn) gnet.Action {
 	// All of it, always: what stays would be copied to gnet's ring and cost an allocation a read from then on.
 	b, _ := gc.Next(-1)
 	switch c := gc.Context().(type) {
@@ -35,6 +41,9 @@ func (events) OnTraffic(gc gnet.Conn) gnet.Action {
 		c.loop.input(c, b)
 	case *Loop:
 		c.poked()
+	case ringer:
+		e.l.passes = 0
+		c.ring()
 	case *probe:
 		c.got <- struct{}{}
 	}

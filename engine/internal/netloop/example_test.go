@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 )
 
 // shouter answers in capitals. What its sockets do not take is lost: a real handler queues it and asks WaitWritable.
@@ -26,7 +27,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	e.Serve(ln, func(net.Conn) (l *Loop, value any, ok bool) { return nil, nil, true })
+	e.Serve(ln, func(netip.AddrPort) (l *Loop, value any, ok bool) { return nil, nil, true })
 
 	c, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -111,7 +112,7 @@ func serve(t testing.TB, e *Engine, network string, l *Loop) (dial func() net.Co
 	if err != nil {
 		t.Fatalf("Listen(%s): %v", network, err)
 	}
-	a = e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return l, nil, true })
+	a = e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return l, nil, true })
 	t.Cleanup(a.Stop)
 	return func() net.Conn {
 		t.Helper()

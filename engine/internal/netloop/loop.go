@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ const (
 	wantWritable
 	wantHeld
 	wantFlush // only to get a pass; Loop.deferred says whether to flush
+	wantPosted
 	wantStop
 	scheduled // a pass is on its way; whoever sets it sends it
 	dead      // set together with scheduled, for ever: nobody sends a pass any more
@@ -32,6 +34,8 @@ type Loop struct {
 	e      *Engine
 	client *gnet.Client
 	el     gnet.EventLoop
+	elp    unsafe.Pointer // the same, as gnet's own functions take it
+	labels context.Context
 	index  int
 	epfd   int // gnet's epoll set
 	peer   int // our end of the socket pair whose other end the loop reads
@@ -45,6 +49,11 @@ type Loop struct {
 		sync.Mutex
 		fds []int32
 	}
+	posted struct { // what others have for the loop
+		sync.Mutex
+		arrivals []arrival
+		calls    []func()
+	}
 	_   [64]byte
 	lag lag
 
@@ -56,6 +65,10 @@ type Loop struct {
 	lingering                                           map[*Conn]*linger // given to Finish
 	held                                                map[*Conn][]byte  // read although paused
 	spare                                               []int32
+	spareA                                              []arrival
+	incoming                                            any       // whom gnet is about to announce
+	adopted                                             gnet.Conn // the bell it has announced
+	acceptors                                           []*Acceptor
 	goneC                                               chan struct{}
 }
 
@@ -150,7 +163,13 @@ func (l *Loop) steps(bits uint32) {
 	if bits&wantHeld != 0 {
 		l.unhold()
 	}
+	if bits&wantPosted != 0 {
+		l.unpost()
+	}
 	if bits&wantTick != 0 {
+		for _, a := range l.acceptors {
+			a.wake()
+		}
 		l.tick()
 		l.reap()
 	}

@@ -31,7 +31,6 @@ func (e *Engine) end() {
 	for _, a := range serving {
 		a.Stop()
 	}
-	e.enrolling.Wait()
 	close(e.quit)
 	for _, l := range e.loops {
 		l.want(wantStop)

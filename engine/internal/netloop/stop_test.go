@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,7 +64,7 @@ func TestStoppedEngineTakesNothing(t *testing.T) {
 		t.Errorf("Enroll: got %v, want ErrStopped", err)
 	}
 	wantsEnd(t, client)
-	a := e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return nil, nil, true })
+	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
 	a.Stop()
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 		t.Error("Serve on a stopped engine left the listener open")
@@ -112,7 +113,7 @@ func TestStopDuringAStormOfConnectionsAndWakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(ln, func(net.Conn) (*Loop, any, bool) { return nil, nil, true })
+		e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
 		quit := make(chan struct{})
 		var wg sync.WaitGroup
 		for range 4 {
