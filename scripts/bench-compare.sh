@@ -46,11 +46,11 @@ done_with() {
 trap done_with EXIT
 tools
 
+loads=()
 if [ "${1:-}" = --bench ]; then
 	build "$bin/penstock"
 	(cd "$tree" && build "$work/penstock.old")
 	cp "$bin/penstock" "$work/penstock.new"
-	loads=()
 	for word in "$@"; do # one line a load, its words apart by tabs
 		if [ "$word" = --bench ]; then loads+=(''); else loads[-1]+=$word$'\t'; fi
 	done
@@ -92,4 +92,9 @@ fi
 interleave "$rounds" old new
 echo
 echo "old: $name · new: $(git describe --always --dirty --abbrev=8) · $(environment | sed -n 's/^machine: //p'), load $(cut -d' ' -f1-3 /proc/loadavg)"
-"$bin/benchstat" "old=$work/old.txt" "new=$work/new.txt" | tee "$work/benchstat.txt"
+if [ ${#loads[@]} -gt 0 ]; then
+	judge "$work/benchstat.txt" "old=$work/old.txt" "new=$work/new.txt"
+	echo "all figures: .cache/bin/benchstat old=$work/old.txt new=$work/new.txt"
+else
+	"$bin/benchstat" "old=$work/old.txt" "new=$work/new.txt" | tee "$work/benchstat.txt"
+fi

@@ -49,6 +49,7 @@ install() {
 	local packages=()
 	missing gcc && packages+=(gcc libc6-dev) # the race detector's linker
 	missing git && packages+=(git)
+	missing curl && packages+=(curl ca-certificates) # scripts/profile.sh
 	missing mosquitto && packages+=(mosquitto)
 	if [ ${#packages[@]} -gt 0 ]; then
 		echo "installing ${packages[*]}"
@@ -116,6 +117,19 @@ tests() { gotest test -count=1 -timeout 10m ./... && go -C scripts/tools test ./
 # counts shows what the gates of perf/ measured in that pass: what no noise moves, to compare with another commit's.
 counts() { grep -oP '^ *gate_\w+_test\.go:\d+: \K.*' "$logs/test.log"; }
 
+# profiles sees that the profiling workflow still works: a second of each capture, and the difference to itself.
+profiles() {
+	rm -rf "$cache/logs/profile"
+	if scripts/profile.sh -t 1 -o "$cache/logs/profile" p2p >"$logs/profile.log" 2>&1 &&
+		scripts/profile-diff.sh "$cache/logs/profile" "$cache/logs/profile" >>"$logs/profile.log" 2>&1 &&
+		grep -q '^loop 0 ' "$cache/logs/profile/roles.txt"; then
+		sed -n '/^who/,/^$/p' "$cache/logs/profile/roles.txt"
+	else
+		cat "$logs/profile.log"
+		return 1
+	fi
+}
+
 race() { gotest race -timeout 20m -race ./...; }
 
 # invariants runs the packages that have an invariants build, where spent buffers are overwritten, and who imports them.
@@ -160,6 +174,7 @@ stage "layers" layers
 stage "build" build
 stage "tests" tests
 stage "counts" counts
+stage "profiles" profiles
 stage "race detector" race
 stage "invariants" invariants
 stage "fuzz" scripts/fuzz.sh 5 150

@@ -101,6 +101,12 @@ interleave() {
 	done
 }
 
+# judge FILE OLD NEW has benchstat compare Go benchmark lines that run_load wrote, as NAME=FILE each: what a delivery
+# costs, memory and the tail of the latency, of all that a report holds.
+judge() {
+	"$bin/benchstat" -filter '.unit:(ns/op OR cpu-ns/delivery OR writes/delivery OR rss-B OR p99-ns)' "$2" "$3" | tee "$1"
+}
+
 # environment says where a measurement was taken.
 environment() {
 	echo "commit:  $(git describe --always --dirty --abbrev=12) ($(git log -1 --format=%cs))"
