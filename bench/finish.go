@@ -65,9 +65,6 @@ func (r *run) balance() {
 			n := uint64(k.in.Len())
 			k.lane.faults.notes(stalled, n, "%s: %d exchanges of QoS 2 were not released", k.id, n)
 		}
-		if k.in != nil {
-			k.lane.faults.notes(stalled, uint64(k.in.Len()), "%s: %d PUBRELs did not come", k.id, k.in.Len())
-		}
 		for _, f := range k.feeds {
 			k.lane.faults.notes(stalled, uint64(f.open), "%s: %d exchanges of QoS %d were not ended", k.id, f.open, f.qos)
 		}

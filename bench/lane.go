@@ -21,7 +21,6 @@ type counters struct {
 	allowed     uint64 // losses that are none
 	open        int64  // exchanges of QoS 1 and 2 that wait for their end
 	unreleased  int64  // exchanges of QoS 2 that the broker began and has not released
-	halfway     int64  // exchanges of QoS 2 that wait for the broker's PUBREL
 	connected   int64
 }
 
@@ -35,7 +34,6 @@ func (c *counters) add(o *counters) {
 	c.answered += o.answered
 	c.allowed += o.allowed
 	c.open += o.open
-	c.halfway += o.halfway
 	c.unreleased += o.unreleased
 	c.connected += o.connected
 }

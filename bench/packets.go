@@ -170,7 +170,6 @@ func (k *client) pubrel(id uint16) {
 			k.lane.faults.note(protocol, "%s: PUBREL for packet %d, which is not open", k.id, id)
 		}
 	} else {
-		k.lane.halfway--
 		k.in.Completed(id)
 		k.lane.unreleased--
 	}
