@@ -2,14 +2,13 @@ package bench
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/hist"
 )
 
 // connect opens connections and ends them again: CONNECT, CONNACK, DISCONNECT. In a closed loop each client begins anew
-// when its connection has ended; at Config.ConnectRate they begin when they are due, if one is free.
+// when its connection has ended; at Config.ConnectRate they begin when they are due, or as soon as one is free.
 var connect = Scenario{
 	Name:    "connect",
 	Summary: "connections that come and go: CONNECT, CONNACK, DISCONNECT",
@@ -20,95 +19,106 @@ var connect = Scenario{
 	run: runConnect,
 }
 
-// churn is the scenario at work. A client is either in free or has its start in since.
-type churn struct {
-	r     *run
-	since map[*client]time.Duration // when each was to begin; a lane's clients are its own
-	took  []hist.Recorder           // by lane: from there to CONNACK
-	free  chan *client              // with a rate only
-	over  atomic.Bool
+// turnstile is a lane's part of it, touched on the lane only.
+type turnstile struct {
+	lane    *lane
+	paced   bool
+	over    bool
+	since   map[*client]time.Duration // when each was to begin
+	took    hist.Recorder             // µs from there to CONNACK
+	free    []*client                 // paced: without a connection
+	waiting []time.Duration           // paced: due while none was free
 }
 
-// manySources is for a source address having some 28,000 ports, each of which stays in use for a while after the end.
+// manySources is for a source address having some 28,000 ports, each of which stays in use for a while after its end.
 const manySources = 64
 
 func runConnect(ctx context.Context, r *run) error {
-	c := &r.cfg
 	r.sources = manySources
-	ch := &churn{r: r, took: make([]hist.Recorder, len(r.lanes))}
-	starts := make([]map[*client]time.Duration, len(r.lanes))
-	for i := range starts {
-		starts[i] = make(map[*client]time.Duration)
+	gates := make([]*turnstile, len(r.lanes))
+	for i, ln := range r.lanes {
+		gates[i] = &turnstile{lane: ln, paced: r.cfg.ConnectRate > 0, since: make(map[*client]time.Duration)}
 	}
-	for i := range c.Clients {
+	for i := range r.cfg.Clients {
 		k := r.client(i, numbered("client", i))
-		since := starts[k.lane.index]
-		k.onUp = func(k *client) {
-			ch.took[k.lane.index].Add(int64((r.now() - since[k]) / time.Microsecond))
-			k.leave()
-		}
-		k.onDown = func(k *client, _ error) {
-			switch {
-			case ch.free != nil:
-				ch.free <- k // has room for all
-			case !ch.over.Load():
-				since[k] = r.now()
-				k.dial()
-			}
-		}
+		ts := gates[k.lane.index]
+		k.onUp, k.onDown = ts.up, ts.down
+		ts.free = append(ts.free, k)
 	}
 	if err := r.launch(); err != nil {
 		return err
 	}
-	begin := func(k *client, at time.Duration) {
-		k.lane.loop.Post(func() { starts[k.lane.index][k] = at; k.dial() })
-	}
-	ended := make(chan struct{})
-	if c.ConnectRate > 0 {
-		ch.free = make(chan *client, len(r.clients))
-		for _, k := range r.clients {
-			ch.free <- k
-		}
-		go func() { defer close(ended); ch.pace(c.ConnectRate, begin) }()
-	} else {
-		close(ended)
-		for _, k := range r.clients {
-			begin(k, r.now())
-		}
-	}
-	err := ch.count(ctx)
-	ch.over.Store(true)
-	<-ended
-	if err != nil {
+	r.needPacer()
+	r.each(func(ln *lane) { gates[ln.index].start() })
+	if err := r.countVisits(ctx, gates); err != nil {
 		return err
 	}
-	return r.whileMoving(ctx, c.Drain, func() (int64, bool) {
+	r.stop()
+	r.each(func(ln *lane) { gates[ln.index].over = true })
+	return r.whileMoving(ctx, r.cfg.Drain, func() (int64, bool) {
 		left := r.counts().connected
 		return left, left == 0
 	})
 }
 
-// pace begins connections when they are due. When none is free it waits, and what was due meanwhile is charged for it.
-func (ch *churn) pace(rate float64, begin func(*client, time.Duration)) {
-	every := time.Duration(float64(time.Second) / rate)
-	ticker := time.NewTicker(time.Millisecond)
-	defer ticker.Stop()
-	for due := ch.r.now(); !ch.over.Load(); <-ticker.C {
-		for now := ch.r.now(); due <= now; due += every {
-			select {
-			case k := <-ch.free:
-				begin(k, due)
-				continue
-			default:
-			}
-			break
+// start begins a connection with every client of a closed loop, or the lane's share of the rate.
+func (ts *turnstile) start() {
+	r, ln := ts.lane.r, ts.lane
+	if !ts.paced {
+		for _, k := range ts.free {
+			ts.begin(k, r.now())
 		}
+		return
+	}
+	share := r.cfg.ConnectRate * float64(len(ts.free)) / float64(len(r.clients))
+	if share == 0 {
+		return
+	}
+	ln.schedules = append(ln.schedules, &schedule{begin: ts.due, every: 1e9 / share, start: r.now()})
+	ln.nextDue = 0
+	ln.pace()
+}
+
+func (ts *turnstile) begin(k *client, at time.Duration) {
+	ts.since[k] = at
+	if ts.paced {
+		ts.lane.late.Add(int64((ts.lane.r.now() - at) / time.Microsecond))
+	}
+	k.dial()
+}
+
+func (ts *turnstile) due(at time.Duration) {
+	last := len(ts.free) - 1
+	if last < 0 {
+		ts.waiting = append(ts.waiting, at)
+		return
+	}
+	k := ts.free[last]
+	ts.free = ts.free[:last]
+	ts.begin(k, at)
+}
+
+func (ts *turnstile) up(k *client) {
+	ts.took.Add(int64((ts.lane.r.now() - ts.since[k]) / time.Microsecond))
+	k.leave()
+}
+
+func (ts *turnstile) down(k *client, _ error) {
+	switch {
+	case ts.over:
+	case !ts.paced:
+		ts.begin(k, ts.lane.r.now())
+	case len(ts.waiting) > 0:
+		at := ts.waiting[0]
+		ts.waiting = ts.waiting[1:]
+		ts.begin(k, at)
+	default:
+		ts.free = append(ts.free, k)
 	}
 }
 
-// count warms up and counts.
-func (ch *churn) count(ctx context.Context) error {
-	r := ch.r
+// countVisits warms up and counts.
+func (r *run) countVisits(ctx context.Context, gates []*turnstile) error {
 	r.enter("warm-up", r.cfg.Warmup)
 	if err := r.pause(ctx, r.cfg.Warmup); err != nil {
 		return err
@@ -117,7 +127,7 @@ func (ch *churn) count(ctx context.Context) error {
 		return err
 	}
 	r.total.connects.Reset()
-	r.each(func(ln *lane) { ch.took[ln.index].Swap(nil) })
+	r.each(func(ln *lane) { gates[ln.index].took.Swap(nil) })
 	if err := r.pause(ctx, r.cfg.Duration); err != nil {
 		return err
 	}
@@ -126,7 +136,7 @@ func (ch *churn) count(ctx context.Context) error {
 		return err
 	}
 	all := hist.New()
-	r.each(func(ln *lane) { all.Merge(ch.took[ln.index].Swap(nil)) })
+	r.each(func(ln *lane) { all.Merge(gates[ln.index].took.Swap(nil)) })
 	r.figure("connections", cycles/r.report.Elapsed.Seconds(), "1/s", false)
 	r.perUnit("connection", cycles)
 	if p := percentiles(all); p != nil {

@@ -83,10 +83,11 @@ func (r *run) drainQueues(ctx context.Context, subs []*client) error {
 	if err := r.end(); err != nil {
 		return err
 	}
-	r.report.Elapsed = r.lastHeard(subs) - from
 	r.checkSessions(subs)
-	r.figure("CONNECT to the last message", millis(r.report.Elapsed), "ms", true)
-	if missing := int64(all) - int64(r.counts().settled); missing > 0 {
+	if missing := int64(all) - int64(r.counts().settled); missing <= 0 {
+		r.report.Elapsed = r.lastHeard(subs) - from
+		r.figure("CONNECT to the last message", millis(r.report.Elapsed), "ms", true)
+	} else {
 		r.note("%d messages did not come: the broker may queue less than %d for a client (mosquitto: max_queued_messages 0; penstock: session.max_queued_messages)",
 			missing, r.cfg.Messages)
 	}

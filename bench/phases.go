@@ -171,10 +171,7 @@ func (r *run) start() error {
 
 // pace lets the feeds go at a rate, messages a second all together.
 func (r *run) pace(rate float64, feeds []*feed) {
-	if !r.paced {
-		r.paced = true
-		r.group.StartPacer()
-	}
+	r.needPacer()
 	by := make([][]*feed, len(r.lanes))
 	for _, f := range feeds {
 		by[f.c.lane.index] = append(by[f.c.lane.index], f)
@@ -192,6 +189,13 @@ func (r *run) pace(rate float64, feeds []*feed) {
 		ln.nextDue = 0
 		ln.pace()
 	})
+}
+
+func (r *run) needPacer() {
+	if !r.paced {
+		r.paced = true
+		r.group.StartPacer()
+	}
 }
 
 // measure warms up, and counts for Config.Duration.

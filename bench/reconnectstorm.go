@@ -11,7 +11,7 @@ import (
 var reconnectStorm = Scenario{
 	Name:    "reconnect-storm",
 	Summary: "clients with a session all lose their connection at once, and all return at once",
-	Default: Config{Clients: 1000, Messages: 1, QoS: 1, Rate: 500, Drain: 30 * time.Second},
+	Default: Config{Clients: 1000, Messages: 1, QoS: 1, Rate: 500, Drain: 30 * time.Second, Threads: 2},
 	Check: func(c *Config) error {
 		if c.Messages == 0 {
 			c.Messages = 1
@@ -37,12 +37,12 @@ func bystanderNeeds(c *Config) error {
 func runReconnectStorm(ctx context.Context, r *run) error {
 	c := &r.cfg
 	calm := r.bystander()
-	pub := r.client(0, "pub")
+	pub := r.inHerd(0, "pub")
 	f := r.feed(pub, c.QoS)
 	f.closed, f.window, f.limit = true, 64, uint32(c.Clients*c.Messages)
 	var herd []*client
 	for i := range c.Clients {
-		k := r.client(i, numbered("storm", i))
+		k := r.inHerd(i, numbered("storm", i))
 		k.resume, k.expiry = true, sessionExpiry
 		name := r.topic("storm/%d", i)
 		k.filters = []filter{{name, c.QoS}}

@@ -10,7 +10,7 @@ import (
 var willStorm = Scenario{
 	Name:    "will-storm",
 	Summary: "clients with wills all die at once; watchers get every will once",
-	Default: Config{Clients: 1000, Subscribers: 1, QoS: 1, Rate: 500, Drain: 30 * time.Second},
+	Default: Config{Clients: 1000, Subscribers: 1, QoS: 1, Rate: 500, Drain: 30 * time.Second, Threads: 2},
 	Check: func(c *Config) error {
 		if err := bystanderNeeds(c); err != nil {
 			return err
@@ -25,12 +25,12 @@ func runWillStorm(ctx context.Context, r *run) error {
 	calm := r.bystander()
 	var watchers, mortals []*client
 	for i := range c.Subscribers {
-		k := r.client(i, numbered("watcher", i))
+		k := r.inHerd(i, numbered("watcher", i))
 		k.filters = []filter{{r.topic("will/+"), c.QoS}}
 		watchers = append(watchers, k)
 	}
 	for i := range c.Clients {
-		k := r.client(i, numbered("mortal", i))
+		k := r.inHerd(i, numbered("mortal", i))
 		f := r.feed(k, c.QoS) // which never sends: the broker does, for it
 		s := r.stream(f, r.topic("will/%d", i), 0)
 		for _, w := range watchers {
