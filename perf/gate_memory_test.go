@@ -21,14 +21,14 @@ const (
 	maxPerSubscription = 100
 	// Measured 155 to 157, of a payload of 64 bytes and a topic of 22: both, a header of 10, node and table. Target 250.
 	maxPerRetained = 165
-	// Measured 1042 to 1058 with a session, a timer and one subscription, about half of it gnet's. The target, 1.5 KB, is
-	// of resident memory, which has the collector's headroom as well: see BenchmarkIdleConnections.
-	maxPerIdle = 1100
+	// Measured 894 to 910 with a session, a timer and one subscription, about half of it gnet's. The target, 1.5 KB, is of
+	// resident memory, which has the collector's headroom as well: see BenchmarkIdleConnections.
+	maxPerIdle = 940
 	// Of these bytes the collector has to look through so many, the rest it knows to hold no pointer. Measured 2.9 a
 	// subscription and 4.0 a retained message, for tables of chunks and a session's handles: a million of both is under
-	// 10 MB to scan. A connection is mostly structs with pointers: measured 871 to 881.
+	// 10 MB to scan. A connection is mostly structs with pointers: measured 756 to 765.
 	maxScannedPerEntry = 5
-	maxScannedPerIdle  = 920
+	maxScannedPerIdle  = 800
 )
 
 // entries are so many that what is there anyway weighs nothing.

@@ -5,6 +5,7 @@
 #   scripts/long.sh fuzz      two minutes a fuzz target
 #   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
+#   scripts/long.sh profile   a profile of each kind of load, into .cache/profiles/suite
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache/bin .cache/logs
@@ -20,8 +21,17 @@ bench() {
 	.cache/bin/benchstat .cache/logs/bench.txt
 }
 
+# Loads that only pass messages: those that end by themselves are over before they are profiled.
+profile() {
+	local load words
+	for load in "p2p --qos 0" "p2p --qos 1" "p2p --qos 2" "fanin" "fanout --qos 0" "fanout --qos 1" "shared --qos 1" "wildcard"; do
+		read -r -a words <<<"$load"
+		scripts/profile.sh -o ".cache/profiles/suite/${words[0]}${words[2]:+-qos${words[2]}}" "${words[@]}"
+	done
+}
+
 case ${1:-all} in
-all) fuzz && soak && bench ;;
-fuzz | soak | bench) "$1" ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+all) fuzz && soak && bench && profile ;;
+fuzz | soak | bench | profile) "$1" ;;
+*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

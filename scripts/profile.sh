@@ -54,10 +54,12 @@ get() { curl -fsS -o "$out/$1" "http://$broker_admin/debug/pprof/$2" || die "no 
 echo "load runs; profiling for $((seconds + half + 1)) s"
 get cpu.pb.gz "profile?seconds=$seconds" & cpu=$!
 get allocs.pb.gz "allocs?seconds=$seconds" & allocs=$!
-wait $cpu && wait $allocs
+wait $cpu
+wait $allocs
 get mutex.pb.gz "mutex?seconds=$half" & mutex=$!
 get block.pb.gz "block?seconds=$half" & block=$!
-wait $mutex && wait $block
+wait $mutex
+wait $block
 get trace.out "trace?seconds=1"
 get goroutine.pb.gz goroutine
 get heap.pb.gz "heap?gc=1"
