@@ -37,6 +37,7 @@ type Row struct {
 	Title      string        `json:"title"`
 	Measure    Measure       `json:"measure"`
 	AtMost     *Share        `json:"atMost,omitempty"`
+	Below      float64       `json:"below,omitempty"`
 	References []Reference   `json:"references,omitempty"`
 	Skipped    string        `json:"skipped,omitempty"` // why it was not measured
 	Runs       []Measurement `json:"runs"`
@@ -136,16 +137,15 @@ func (r *Result) share(row *Row, broker string) Share {
 // verdict says whether the subject's target is met: "yes", "NO", or "?" where it cannot be told. A run that failed is no
 // way to meet a target.
 func (r *Result) verdict(row *Row) string {
-	if row.AtMost == nil {
-		return ""
-	}
-	share := r.share(row, r.Subject)
+	share, own := r.share(row, r.Subject), row.cell(r.Subject)
 	switch {
-	case len(row.cell(r.Subject).Failures) > 0:
+	case row.AtMost == nil && row.Below == 0:
+		return ""
+	case len(own.Failures) > 0:
 		return "NO"
-	case share == 0:
+	case own.Value.N == 0 || row.AtMost != nil && share == 0:
 		return "?"
-	case share <= *row.AtMost:
+	case row.AtMost != nil && share <= *row.AtMost, row.AtMost == nil && own.Value.Median < row.Below:
 		return "yes"
 	}
 	return "NO"

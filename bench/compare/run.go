@@ -191,7 +191,7 @@ func (c *comparison) count(rows []*Scenario) {
 
 // row measures one scenario: rounds in which the brokers take turns, each round begun by the next of them.
 func (c *comparison) row(ctx context.Context, s *Scenario) error {
-	row := &Row{Name: s.Name, Title: s.Title, Measure: s.Measure, AtMost: s.AtMost, References: s.References}
+	row := &Row{Name: s.Name, Title: s.Title, Measure: s.Measure, AtMost: s.AtMost, Below: s.Below, References: s.References}
 	c.result.Rows = append(c.result.Rows, row)
 	brokers := c.present(s)
 	config, err := c.config(s)

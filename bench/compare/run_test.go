@@ -167,6 +167,35 @@ func TestBrokersTakeTurnsEachWithAFreshProcess(t *testing.T) {
 	}
 }
 
+func TestTargetsAreJudged(t *testing.T) {
+	share := Share(0.5)
+	run := func(broker string, cpu float64, lost uint64) Measurement {
+		r := good(cpu, 1000)
+		r.Faults.Lost = lost
+		return Measurement{Broker: broker, Report: r}
+	}
+	for _, tt := range []struct {
+		row  Row
+		runs []Measurement
+		want string
+	}{
+		{Row{}, []Measurement{run("a", 8, 0), run("b", 2, 0)}, ""},
+		{Row{AtMost: &share}, []Measurement{run("a", 8, 0), run("b", 4, 0)}, "yes"},
+		{Row{AtMost: &share}, []Measurement{run("a", 8, 0), run("b", 4.1, 0)}, "NO"},
+		{Row{AtMost: &share}, []Measurement{run("a", 8, 0), run("b", 2, 0), run("b", 2, 1)}, "NO"},
+		{Row{AtMost: &share}, []Measurement{run("b", 2, 0)}, "?"},
+		{Row{AtMost: &share}, []Measurement{run("a", 8, 0)}, "?"},
+		{Row{Below: 3e-6}, []Measurement{run("b", 2, 0)}, "yes"},
+		{Row{Below: 2e-6}, []Measurement{run("b", 2, 0)}, "NO"},
+	} {
+		r := &Result{Baseline: "a", Subject: "b"}
+		tt.row.Measure, tt.row.Runs = CPU, tt.runs
+		if got := r.verdict(&tt.row); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt.row, got, tt.want)
+		}
+	}
+}
+
 func TestFailedRunsAreShownAndMeetNoTarget(t *testing.T) {
 	l := &load{t: t}
 	l.report = func(n int, c bench.Config) (*bench.Report, error) {

@@ -53,6 +53,7 @@ type Scenario struct {
 	With       options           `yaml:"with"`    // its options, by the names of the command's flags
 	Measure    Measure           `yaml:"measure"` // what is compared; CPU when nothing is said
 	AtMost     *Share            `yaml:"at_most"` // target: the subject's share of the baseline's figure
+	Below      float64           `yaml:"below"`   // target: the subject's own figure, in bytes, seconds or the scenario's unit
 	References []Reference       `yaml:"references"`
 	Brokers    []string          `yaml:"brokers"`  // who takes part; all when nothing is said
 	Settings   map[string]string `yaml:"settings"` // by broker: what its file holds besides, in this scenario
@@ -170,6 +171,10 @@ func (s *Spec) validateScenario(i int, c *Scenario) error {
 		return s.fail(c.line, "scenario %s: run is missing", c.Name)
 	case s.scenario(c.Name) != c:
 		return s.fail(c.line, "scenario %s: there are two of them", c.Name)
+	case c.Below < 0 || c.Below > 0 && s.Subject == "":
+		return s.fail(c.line, "scenario %s: below needs a subject, and a value above 0", c.Name)
+	case c.AtMost != nil && c.Below > 0:
+		return s.fail(c.line, "scenario %s: at_most and below are two targets", c.Name)
 	case c.AtMost != nil && (s.Subject == "" || s.Baseline == ""):
 		return s.fail(c.line, "scenario %s: at_most needs a subject and a baseline", c.Name)
 	}

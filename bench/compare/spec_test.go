@@ -83,6 +83,8 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"payload: 64", "payload: big", `spec.yaml:4: payload: "big"`},
 		{"at_most: 1/6", "at_most: a sixth", `spec.yaml:20: "a sixth" is no share such as 1/6`},
 		{"at_most: 1/6", "at_most: 1/0", `spec.yaml:20: "1/0" is no share such as 1/6`},
+		{"at_most: 1/6", "below: -1", "spec.yaml:16: scenario first: below needs"},
+		{"at_most: 1/6", "at_most: 1/6\n    below: 5", "spec.yaml:16: scenario first: at_most and below are two targets"},
 		{"measure: p99", "measure: speed", `spec.yaml:25: measure: "speed" is neither cpu`},
 		{"run: openloop", "runs: openloop", `spec.yaml:24: unknown field "runs"`},
 		{"name: second", "name: first", "spec.yaml:23: scenario first: there are two of them"},
@@ -114,7 +116,7 @@ func TestTheSpecsOfTheProjectAreValid(t *testing.T) {
 
 func TestSharesReadLikeFractions(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"1/6", "1/6"}, {"1/1.9", "1/1.9"}, {"0.5", "1/2"}, {"1/40", "1/40"}, {"1/12.6", "1/13"}, {"1", "1/1"}, {"1/1", "1/1"}, {"1.5", "1.50 times"}, {"12", "12 times"},
+		{"1/6", "1/6"}, {"1/1.9", "1/1.9"}, {"0.5", "1/2"}, {"1/40", "1/40"}, {"1/12.6", "1/13"}, {"1", "1/1"}, {"1/1", "1/1"}, {"1.5", "1.50 times"}, {"1.001", "1.01 times"}, {"0.999", "1/1"}, {"12", "12 times"},
 	} {
 		s, err := ParseShare(tt.text)
 		if err != nil || s.String() != tt.want {

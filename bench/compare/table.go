@@ -22,7 +22,7 @@ func (r *Result) figures() table {
 	for _, b := range r.Brokers {
 		head = append(head, b.Name)
 	}
-	targets := slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.AtMost != nil })
+	targets := slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.target() != "" })
 	references := r.references()
 	for _, b := range r.Brokers {
 		if r.Baseline != "" && b.Name != r.Baseline {
@@ -30,7 +30,7 @@ func (r *Result) figures() table {
 		}
 	}
 	if targets {
-		head = append(head, "at most", "met")
+		head = append(head, "target", "met")
 	}
 	head = append(head, references...)
 	t := table{head}
@@ -45,7 +45,7 @@ func (r *Result) figures() table {
 			}
 		}
 		if targets {
-			line = append(line, target(row.AtMost), r.verdict(row))
+			line = append(line, row.target(), r.verdict(row))
 		}
 		for _, name := range references {
 			line = append(line, row.reference(name))
@@ -110,11 +110,15 @@ func shareText(s Share) string {
 	return s.String()
 }
 
-func target(s *Share) string {
-	if s == nil {
-		return ""
+// target is what the subject's share, or its own figure, has to be.
+func (r *Row) target() string {
+	switch {
+	case r.AtMost != nil:
+		return "≤ " + r.AtMost.String()
+	case r.Below > 0:
+		return "< " + r.Measure.text(r.Below)
 	}
-	return s.String()
+	return ""
 }
 
 // rates is the table of deliveries a second and latency, for rows that have them.

@@ -125,8 +125,8 @@ func (s Share) String() string {
 		}
 		return "1/" + strings.TrimSuffix(fmt.Sprintf("%.1f", under), ".0")
 	}
-	if s < 1.005 {
+	if s <= 1 {
 		return "1/1"
 	}
-	return human.Number(float64(s)) + " times"
+	return human.Number(max(1.01, float64(s))) + " times" // what is above one is not to look like one
 }
