@@ -133,7 +133,7 @@ func (r *Report) measures() []measure {
 		prefix string
 		of     *Percentiles
 	}{{"", r.Latency}, {"connect-", r.Connect}, {"subscribe-", r.Subscribe}} {
-		if p.of == nil || p.of.Count == 0 {
+		if p.of == nil || p.of.Count == 0 || r.Delivered > 0 && p.of != r.Latency { // where messages count, connecting is but the way there
 			continue
 		}
 		add(float64(p.of.P50), p.prefix+"p50-ns", "lower")

@@ -47,7 +47,7 @@ func (p *Progress) Show(s Sample) {
 	}
 	if now := p.now(); changed || now.Sub(p.lastLine) >= p.every {
 		p.lastLine = now
-		fmt.Fprintln(p.out, strings.Join(p.parts(s), "  "))
+		fmt.Fprintln(p.out, strings.Join(append(p.parts(s), extras(s)...), "  "))
 	}
 }
 
@@ -81,6 +81,11 @@ func (p *Progress) parts(s Sample) []string {
 	if s.Left > 0 {
 		parts = append(parts, s.Left.Round(time.Second).String()+" left")
 	}
+	return parts
+}
+
+// extras are what is shown where there is room.
+func extras(s Sample) (parts []string) {
 	if s.CPU > 0 {
 		parts = append(parts, "broker "+human.Number(s.CPU)+" cores")
 	}
@@ -96,9 +101,21 @@ func (p *Progress) draw(s Sample) {
 	if width < 1 {
 		width = 79
 	}
-	line := ""
-	for i, part := range p.parts(s) {
-		if i > 0 {
+	line := fit("", p.parts(s), width)
+	if p.total > 0 {
+		line = fit(line, extras(s), width-shortestBar-2)
+		line += bar(min(30, width-utf8.RuneCountInString(line)-2), 1-float64(s.Left)/float64(p.total))
+	} else {
+		line = fit(line, extras(s), width)
+	}
+	p.drawn = true
+	fmt.Fprint(p.out, "\r\x1b[K"+line)
+}
+
+// fit appends parts as long as the line has no more than width columns.
+func fit(line string, parts []string, width int) string {
+	for _, part := range parts {
+		if line != "" {
 			part = "  " + part
 		}
 		if utf8.RuneCountInString(line+part) > width {
@@ -106,12 +123,16 @@ func (p *Progress) draw(s Sample) {
 		}
 		line += part
 	}
-	room := min(30, width-utf8.RuneCountInString(line)-2)
-	if p.total > 0 && room >= 8 {
-		full := int(float64(room) * (1 - float64(s.Left)/float64(p.total)))
-		full = max(0, min(room, full))
-		line += "  " + strings.Repeat("━", full) + strings.Repeat("─", room-full)
+	return line
+}
+
+// shortestBar is one that still tells something.
+const shortestBar = 8
+
+func bar(columns int, share float64) string {
+	if columns < shortestBar {
+		return ""
 	}
-	p.drawn = true
-	fmt.Fprint(p.out, "\r\x1b[K"+line)
+	full := max(0, min(columns, int(float64(columns)*share)))
+	return "  " + strings.Repeat("━", full) + strings.Repeat("─", columns-full)
 }

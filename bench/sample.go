@@ -54,6 +54,8 @@ func (r *run) at() time.Duration {
 		return r.now() - r.begun
 	case r.phase == "warm-up":
 		return r.now() - r.ends
+	case r.phase == "run": // the sample that ends the warm-up
+		return 0
 	}
 	return -r.cfg.Warmup
 }

@@ -27,11 +27,12 @@ func (r *Report) SVG(w io.Writer) error {
 	fmt.Fprintf(&p, "<title>%s</title>\n<rect class=\"ground\" width=\"100%%\" height=\"100%%\"/>\n", html.EscapeString(r.Title()))
 	p.text(plotLeft, 26, "title", "start", r.Title())
 	p.text(plotLeft, 44, "quiet", "start", r.Config.Shape())
-	p.text(plotLeft, 60, "quiet", "start", fmt.Sprintf("%s, %s; others used %s", r.Env.line(), r.Env.Go, human.Percent(r.Env.Others)))
+	p.text(plotLeft, 60, "quiet", "start", r.Env.line())
+	p.text(plotLeft, 76, "quiet", "start", fmt.Sprintf("generator %s, GOGC %s; others used %s of the CPU", r.Env.Go, r.Env.GOGC, human.Percent(r.Env.Others)))
 	if r.Failed() {
-		p.text(plotLeft, 78, "fault", "start", "FAULTS: "+r.Faults.String())
+		p.text(plotLeft, 94, "fault", "start", "FAULTS: "+r.Faults.String())
 	} else if r.Load.Limit {
-		p.text(plotLeft, 78, "fault", "start", "the generator was the limit")
+		p.text(plotLeft, 94, "fault", "start", limitNote)
 	}
 	for i, panel := range panels {
 		p.panel(panel, float64(panelTop+i*panelStep))
@@ -50,7 +51,7 @@ const (
 	plotWidth   = 960
 	plotLeft    = 78
 	plotRight   = plotWidth - 78
-	panelTop    = 118
+	panelTop    = 134
 	panelHeight = 150
 	panelStep   = panelHeight + 62
 )
