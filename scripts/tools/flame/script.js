@@ -3,11 +3,12 @@ const boxes = [...document.querySelectorAll('.f')].map(g => ({
 	name: g.dataset.n, x: +g.dataset.x, w: +g.dataset.w, d: +g.dataset.d,
 }));
 
-function fit(name, wide) {
-	const room = Math.floor((wide - 6) / L), runes = [...name];
+function fit(b, wide) {
+	const room = Math.floor((wide - 6) / L), runes = [...b.name];
 	if (wide < MIN) return '';
-	if (runes.length <= room) return name;
-	return room < 3 ? '' : '…' + runes.slice(runes.length - room + 1).join('');
+	if (runes.length <= room) return b.name;
+	if (room < 3) return '';
+	return b.d < 2 ? runes.slice(0, room - 1).join('') + '…' : '…' + runes.slice(runes.length - room + 1).join('');
 }
 
 // widen makes one box as wide as the picture; what calls it stays above, faded.
@@ -22,7 +23,7 @@ function widen(to) {
 		b.rect.setAttribute('x', M + x * W);
 		b.rect.setAttribute('width', Math.max(w * W, 0));
 		b.text.setAttribute('x', M + x * W + 3);
-		b.text.textContent = fit(b.name, w * W);
+		b.text.textContent = fit(b, w * W);
 	}
 }
 

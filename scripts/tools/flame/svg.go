@@ -42,21 +42,23 @@ func writeBox(w io.Writer, b box) {
 	x, y, wide := margin+b.x*(width-2*margin), top+b.depth*row, b.width*(width-2*margin)
 	name := html.EscapeString(b.name)
 	fmt.Fprintf(w, `<g class="f" data-n="%s" data-x="%.6f" data-w="%.6f" data-d="%d"><title>%s</title><rect x="%.2f" y="%d" width="%.2f" height="%d" rx="1" fill="%s" stroke="#fff" stroke-width=".5"/><text x="%.2f" y="%d">%s</text></g>
-`, name, b.x, b.width, b.depth, html.EscapeString(b.tip), x, y, wide, row-1, b.colour, x+3, y+12, html.EscapeString(fit(b.name, wide)))
+`, name, b.x, b.width, b.depth, html.EscapeString(b.tip), x, y, wide, row-1, b.colour, x+3, y+12, html.EscapeString(fit(b, wide)))
 }
 
-// fit cuts a name to its box. The end is what tells functions apart, so the package goes first.
-func fit(name string, wide float64) string {
+// fit cuts a name to its box. The end is what tells functions apart, so the package goes first; who ran begins with it.
+func fit(b box, wide float64) string {
 	if wide < minText {
 		return ""
 	}
 	room := int((wide - 6) / letter)
-	runes := []rune(name)
-	if len(runes) <= room {
-		return name
-	}
-	if room < 3 {
+	runes := []rune(b.name)
+	switch {
+	case len(runes) <= room:
+		return b.name
+	case room < 3:
 		return ""
+	case b.depth < 2:
+		return string(runes[:room-1]) + "…"
 	}
 	return "…" + string(runes[len(runes)-room+1:])
 }
