@@ -165,8 +165,11 @@ func (p *plot) rule(x1, y1, x2, y2 float64, class string) {
 func (p *plot) panel(d panel, top float64) {
 	bottom := top + panelHeight
 	if p.from < 0 {
-		fmt.Fprintf(p, "<rect class=\"warm\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n", plotLeft, top, p.x(min(0, p.to))-plotLeft, panelHeight)
-		p.text(plotLeft+6, top+14, "quiet", "start", "warm-up")
+		width := p.x(min(0, p.to)) - plotLeft
+		fmt.Fprintf(p, "<rect class=\"warm\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n", plotLeft, top, width, panelHeight)
+		if width > 60 { // else the word does not fit
+			p.text(plotLeft+6, bottom-8, "quiet", "start", "warm-up")
+		}
 	}
 	left := p.scale(d, false, top)
 	for _, tick := range left.ticks {
@@ -256,8 +259,8 @@ func (p *plot) scale(d panel, right bool, top float64) scale {
 		s.high = 1
 	}
 	if !d.log {
-		s.ticks = ticks(0, s.high*1.05, 5)
-		s.high = max(s.high*1.05, s.ticks[len(s.ticks)-1])
+		s.high *= 1.15 // some air above the curves
+		s.ticks = ticks(0, s.high, 5)
 		return s
 	}
 	if high == 0 {

@@ -107,6 +107,9 @@ func (b *benchRunCmd) Run(out io.Writer) error {
 	if report == nil || err != nil && ctx.Err() == nil && report.Elapsed == 0 {
 		return err // it did not get so far that anything was counted
 	}
+	if ctx.Err() != nil {
+		report.Notes = append(report.Notes, fmt.Sprintf("the run was ended early, after %.1f of %.1f s", report.Elapsed.Seconds(), report.Config.Duration.Seconds()))
+	}
 	if writing := b.write(out, report); writing != nil {
 		return writing
 	}

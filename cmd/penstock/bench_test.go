@@ -135,6 +135,7 @@ func TestAnInterruptedBenchReportsWhatItCounted(t *testing.T) {
 	p.stderr.await(t, "run ")
 	p.signal(syscall.SIGINT)
 	p.awaitLine("^  delivered ")
+	p.awaitLine("^Note: the run was ended early")
 	p.awaitLine("^(no faults)")
 	if code := p.exitCode(); code != exitOK {
 		t.Errorf("exit %d, want 0; stderr:\n%s", code, p.stderr)
