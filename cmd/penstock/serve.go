@@ -50,12 +50,16 @@ func (s *serveCmd) Run(out io.Writer) error {
 		return err
 	}
 	sv.admin = door
-	if err := door.Start(); err != nil { // before the broker: a start that takes long can be watched
+	without, err := door.Start() // before the broker: a start that takes long can be watched
+	if err != nil {
 		return err
 	}
 	if err := broker.Start(); err != nil {
 		_ = door.Stop(context.Background())
 		return err
+	}
+	for _, missing := range without {
+		log.Warn("admin goes without its default place", "err", missing, "help", "admin.listen and admin.socket give others, or turn them off")
 	}
 	announce(out, cfg, broker.Addrs(), door)
 	return sv.attend(signals)

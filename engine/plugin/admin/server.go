@@ -11,7 +11,6 @@ import (
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine"
@@ -69,9 +68,9 @@ func New(cfg Config, o Options) (*Server, error) {
 	return s, nil
 }
 
-// Start opens the addresses and the socket. A default address or socket that another broker on the machine has is left
-// to it, with a warning; one that was asked for and cannot be had is an error, and nothing is left open.
-func (s *Server) Start() (err error) {
+// Start opens the addresses and the socket. A default address or socket that cannot be had, for another broker on the
+// machine has it, is done without: without says so. One that was asked for is an error, and then nothing is left open.
+func (s *Server) Start() (without []error, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.Stop(context.Background())
@@ -82,21 +81,25 @@ func (s *Server) Start() (err error) {
 		switch {
 		case err == nil:
 			if err := s.openTCP(ln); err != nil {
-				return err
+				return nil, err
 			}
-		case s.cfg.Listen == nil && errors.Is(err, syscall.EADDRINUSE):
-			s.Logger.Warn("no admin listener: its default address is taken; admin.listen gives it another, or turns it off", "address", address)
+		case s.cfg.Listen == nil:
+			without = append(without, fmt.Errorf("no admin listener at its default address: %w", err))
 		default:
-			return fmt.Errorf("admin.listen: %w", err)
+			return nil, fmt.Errorf("admin.listen: %w", err)
 		}
 	}
-	if err := s.openSocket(); err != nil {
-		return err
+	switch err := s.openSocket(); {
+	case err == nil:
+	case s.cfg.Socket == "":
+		without = append(without, fmt.Errorf("no admin socket at its default place: %w", err))
+	default:
+		return nil, fmt.Errorf("admin.socket: %w", err)
 	}
 	if len(s.doors) > 0 {
 		s.goes(s.keepPace)
 	}
-	return nil
+	return without, nil
 }
 
 // goes runs f on a goroutine of the server's. What it starts inherits the label, as each connection's goroutine does.
@@ -131,15 +134,11 @@ func (s *Server) openSocket() error {
 		return nil
 	}
 	sock, err := listenSocket(path)
-	switch {
-	case err == nil:
-		s.socket = sock
-		s.open(&door{ln: sock.ln, unix: true, local: true})
-	case s.cfg.Socket == "":
-		s.Logger.Warn("no admin socket at its default place; admin.socket gives it another, or turns it off", "err", err)
-	default:
-		return fmt.Errorf("admin.socket: %w", err)
+	if err != nil {
+		return err
 	}
+	s.socket = sock
+	s.open(&door{ln: sock.ln, unix: true, local: true})
 	return nil
 }
 

@@ -18,11 +18,20 @@ const socketName = "penstock.sock"
 // runDir is the place of services; systemd makes it for a RuntimeDirectory=penstock.
 const runDir = "/run/penstock"
 
+// socketDirs lists the directories in which a socket may stand by default; a test has its own.
+var socketDirs = func() []string {
+	dirs := []string{runDir}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}
+
 // SocketPlaces lists where a broker's socket may stand by default, in the order in which a client should look.
 func SocketPlaces() []string {
-	places := []string{filepath.Join(runDir, socketName)}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		places = append(places, filepath.Join(dir, socketName))
+	places := socketDirs()
+	for i, dir := range places {
+		places[i] = filepath.Join(dir, socketName)
 	}
 	return places
 }
@@ -30,10 +39,11 @@ func SocketPlaces() []string {
 // DefaultSocket is where the socket goes unless told otherwise: /run/penstock/penstock.sock for root, and for others who
 // may write to that directory; else $XDG_RUNTIME_DIR/penstock.sock; empty where there is neither.
 func DefaultSocket() string {
+	places := SocketPlaces()
 	if os.Geteuid() == 0 {
-		_ = os.Mkdir(runDir, 0o755)
+		_ = os.Mkdir(filepath.Dir(places[0]), 0o755)
 	}
-	for _, path := range SocketPlaces() {
+	for _, path := range places {
 		if writable(filepath.Dir(path)) {
 			return path
 		}
