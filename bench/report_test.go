@@ -202,3 +202,27 @@ func TestTicksAreRound(t *testing.T) {
 		}
 	}
 }
+
+func TestABacklogIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		sent, delivered, totalSent, totalDelivered uint64
+		lost                                       uint64
+		want                                       float64
+	}{
+		{1000, 1000, 1200, 1200, 0, 0},
+		{1000, 100, 1200, 1200, 0, 0.9},
+		{1000, 250_000, 1200, 600_000, 0, 0.5}, // each to 500
+		{1000, 1010, 1200, 1200, 0, 0},
+		{1000, 100, 1200, 110, 1090, 0}, // lost, not late
+		{0, 20_000, 20_000, 20_000, 0, 0},
+	} {
+		r := sampleReport()
+		r.Sent, r.Delivered, r.TotalSent, r.TotalDelivered, r.Faults.Lost = tt.sent, tt.delivered, tt.totalSent, tt.totalDelivered, tt.lost
+		if got := r.Behind(); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("%+v: got %v", tt, got)
+		}
+		if told := strings.Contains(written(t, r.Text), "of the deliveries came after the counted time"); told != (tt.want > muchBehind) {
+			t.Errorf("%+v: told %v", tt, told)
+		}
+	}
+}

@@ -194,6 +194,10 @@ func (t *textReport) notes(r *Report) {
 	if r.Load.Limit && !slices.ContainsFunc(notes, told) {
 		notes = append([]string{limitNote}, notes...)
 	}
+	if r.FellBehind() {
+		notes = append(notes, fmt.Sprintf("%s of the deliveries came after the counted time: the broker acknowledged faster than it delivered, "+
+			"and CPU a delivery includes taking in what it delivered later", human.Percent(r.Behind())))
+	}
 	for _, n := range notes {
 		fmt.Fprintf(t, "\nNote: %s\n", n)
 	}

@@ -84,6 +84,7 @@ type cell struct {
 	Value, Rate, P99 spread
 	Runs             int      // those that failed included
 	Limited          int      // runs in which the generator was the limit
+	Behind           int      // runs in which deliveries fell behind what was sent
 	Failures         []string // why runs have failed
 }
 
@@ -110,6 +111,9 @@ func (r *Row) cell(broker string) cell {
 		}
 		if run.Report.Load.Limit {
 			c.Limited++
+		}
+		if run.Report.FellBehind() {
+			c.Behind++
 		}
 	}
 	c.Value, c.Rate, c.P99 = spreadOf(values), spreadOf(rates), spreadOf(latencies)

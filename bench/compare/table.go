@@ -100,6 +100,9 @@ func (r *Result) figure(row *Row, b BrokerState) string {
 	if c.Limited*2 > c.Value.N {
 		text += " *"
 	}
+	if c.Behind*2 > c.Value.N {
+		text += " †"
+	}
 	return text
 }
 
@@ -156,7 +159,7 @@ func (r *Result) remarks() []string {
 			all = append(all, b.Name+" took no part: "+b.Missing)
 		}
 	}
-	limited := false
+	limited, behind := false, false
 	for _, row := range r.Rows {
 		if row.Skipped != "" {
 			all = append(all, row.Title+": skipped: "+row.Skipped)
@@ -167,16 +170,27 @@ func (r *Result) remarks() []string {
 				all = append(all, fmt.Sprintf("%s: %s failed in %d of %d runs: %s", row.Title, b.Name, n, c.Runs, c.Failures[0]))
 			}
 			limited = limited || c.Limited*2 > c.Value.N
+			behind = behind || c.Behind*2 > c.Value.N
 		}
 	}
 	if limited {
 		all = append(all, "* the generator was the limit in most of these runs: deliveries a second are a lower bound there; CPU a delivery holds")
+	}
+	if behind {
+		all = append(all, "† the broker acknowledged faster than it delivered in most of these runs: CPU a delivery includes taking in what it delivered after the counted time")
+	}
+	if _, others := r.env(); others.Median > busy {
+		all = append(all, fmt.Sprintf("others used %s of the machine's CPU: rates and latencies say little; shares of CPU hold better. Run it again on a machine at rest",
+			human.Percent(others.Median)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Sources)) {
 		all = append(all, name+": "+r.Sources[name])
 	}
 	return all
 }
+
+// busy is the share of the machine that others may use before a reader has to be told.
+const busy = 0.1
 
 // circumstances say where, with what and how it was measured.
 func (r *Result) circumstances() []string {
