@@ -116,8 +116,10 @@ func (b *benchRunCmd) Run(out io.Writer) error {
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return err
+	case report.Failed() && b.textual():
+		return &exitError{exitFaults, ""} // the report has told them
 	case report.Failed():
-		return &exitError{exitFaults, ""}
+		return &exitError{exitFaults, "faults: " + report.Faults.String()}
 	}
 	return nil
 }
@@ -166,30 +168,25 @@ func (b *benchRunCmd) config() (bench.Config, error) {
 	return c, nil
 }
 
-// write writes the report wherever it is wanted. Stdout holds one form: text, unless another was sent there.
+// textual tells whether stdout holds the text: one form only goes there, and another may have been asked for.
+func (b *benchRunCmd) textual() bool {
+	return !(b.JSON.wanted && b.JSON.file == "") && !(b.GoBench.wanted && b.GoBench.file == "")
+}
+
+// write writes the report wherever it is wanted.
 func (b *benchRunCmd) write(out io.Writer, r *bench.Report) error {
-	text := true
 	for _, form := range []struct {
 		output
 		write func(io.Writer) error
 	}{
-		{b.JSON, r.JSON}, {b.GoBench, r.GoBench}, {output{b.SVG != "", b.SVG}, r.SVG},
+		{b.JSON, r.JSON}, {b.GoBench, r.GoBench}, {output{b.SVG != "", b.SVG}, r.SVG}, {output{wanted: b.textual()}, r.Text},
 	} {
 		if !form.wanted {
 			continue
 		}
-		if form.file == "" {
-			text = false
-		}
 		if err := writeTo(form.file, out, form.write); err != nil {
 			return err
 		}
-	}
-	if text {
-		return r.Text(out)
-	}
-	if r.Failed() {
-		fmt.Fprintf(os.Stderr, "penstock: faults: %s\n", &r.Faults)
 	}
 	return nil
 }

@@ -64,6 +64,19 @@ func TestBenchWritesOneFormToStdout(t *testing.T) {
 	}
 }
 
+func TestBenchFailsWithTheBrokersFaults(t *testing.T) {
+	p := start(t, "--listen", "tcp://127.0.0.1:0", "--admin", "off", "--set", "session.max_queued_messages=10") // forgetful
+	addr := p.awaitLine(listening)
+	load := []string{"bench", "offline", "--addr", addr, "--messages", "100", "--drain", "100ms", "--quiet"}
+	if code, stdout, stderr := runArgs(load...); code != exitFaults || !strings.Contains(stdout, "FAULTS, the run has failed: 90 lost") || stderr != "" {
+		t.Errorf("exit %d, stderr %q, stdout:\n%s\nwant exit %d and 90 lost", code, stderr, stdout, exitFaults)
+	}
+	code, stdout, stderr := runArgs(append(load, "--gobench")...)
+	if code != exitFaults || !strings.Contains(stdout, "--- FAIL: BenchmarkOffline") || !strings.HasPrefix(stderr, "penstock: faults: 90 lost") {
+		t.Errorf("--gobench: exit %d, stderr %q, stdout:\n%s\nwant exit %d and 90 lost", code, stderr, stdout, exitFaults)
+	}
+}
+
 func TestBenchSaysWhyItCannotRun(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,7 +145,7 @@ func TestBenchHasAFlagForEachOption(t *testing.T) {
 func TestAnInterruptedBenchReportsWhatItCounted(t *testing.T) {
 	addr, _ := benched(t)
 	p := start(t, "bench", "p2p", "--addr", addr, "--publishers", "2", "--warmup", "0", "--duration", "1m")
-	p.stderr.await(t, "run ")
+	p.stderr.await(t, "/s ")
 	p.signal(syscall.SIGINT)
 	p.awaitLine("^  delivered ")
 	p.awaitLine("^Note: the run was ended early")
