@@ -26,6 +26,7 @@ type Config struct {
 	QoS         byte    `json:"qos"`
 	Payload     int     `json:"payload"`               // bytes, at least MinPayload
 	Window      int     `json:"window,omitempty"`      // closed loop: messages a publisher may have open (QoS 0: undelivered)
+	AwaitAll    bool    `json:"awaitAll,omitempty"`    // closed loop at QoS 1 and 2: a message is open until it is delivered, too, not just acknowledged
 	Rate        float64 `json:"rate,omitempty"`        // open loop: messages a second, all publishers together; 0 is closed loop
 	ConnectRate float64 `json:"connectRate,omitempty"` // connections a second; 0 is as fast as they are answered
 

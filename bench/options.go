@@ -35,7 +35,8 @@ var options = []struct {
 	{"duration", duration(func(c *Config) *time.Duration { return &c.Duration })},
 	{"drain", duration(func(c *Config) *time.Duration { return &c.Drain })},
 	{"threads", integer(func(c *Config) *int { return &c.Threads })},
-	{"allow-loss", setAllowLoss},
+	{"allow-loss", boolean(func(c *Config) *bool { return &c.AllowLoss })},
+	{"await-all", boolean(func(c *Config) *bool { return &c.AwaitAll })},
 }
 
 // Options are the names that Set knows.
@@ -121,11 +122,11 @@ func setQoS(c *Config, value string) error {
 	return nil
 }
 
-func setAllowLoss(c *Config, value string) error {
-	allow, err := strconv.ParseBool(value)
-	if err != nil {
-		return fmt.Errorf("%q is neither true nor false", value)
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, value string) (err error) {
+		if *field(c), err = strconv.ParseBool(value); err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		return nil
 	}
-	c.AllowLoss = allow
-	return nil
 }

@@ -182,7 +182,7 @@ func (r *run) pace(rate float64, feeds []*feed) {
 			return
 		}
 		for _, f := range mine {
-			f.off, f.closed = false, false
+			f.off, f.closed, f.rest = false, false, nil
 		}
 		share := rate * float64(len(mine)) / float64(len(feeds))
 		ln.schedules = append(ln.schedules, &schedule{feeds: mine, every: 1e9 / share, start: r.now()})

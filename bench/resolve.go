@@ -82,7 +82,7 @@ func (c *Config) fill(d *Config) {
 	c.Warmup = cmp.Or(c.Warmup, d.Warmup)
 	c.Duration = cmp.Or(c.Duration, d.Duration)
 	c.Drain = cmp.Or(c.Drain, d.Drain)
-	c.AllowLoss = c.AllowLoss || d.AllowLoss
+	c.AllowLoss, c.AwaitAll = c.AllowLoss || d.AllowLoss, c.AwaitAll || d.AwaitAll
 }
 
 // settle turns what says "none" into nothing.

@@ -157,7 +157,7 @@ func (r *run) topic(format string, args ...any) string {
 // feed gives a client something to publish, at one QoS; streams are added to it. In a closed loop Config.Window bounds it,
 // in an open one a schedule made by pace.
 func (r *run) feed(k *client, qos byte) *feed {
-	f := &feed{c: k, qos: qos, closed: r.cfg.Rate == 0, window: uint32(max(r.cfg.Window, 1)), off: true}
+	f := &feed{c: k, qos: qos, closed: r.cfg.Rate == 0, awaitAll: r.cfg.AwaitAll, window: uint32(max(r.cfg.Window, 1)), off: true}
 	if !f.closed {
 		f.window = maxWindow
 	}

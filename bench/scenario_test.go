@@ -54,6 +54,8 @@ func TestEveryScenarioDeliversWhatItOwesAndNothingElse(t *testing.T) {
 		{"pairs at QoS 2", bench.Config{Scenario: "p2p", Publishers: 5, QoS: 2}, 1, 0},
 		{"many to one", bench.Config{Scenario: "fanin", Publishers: 20}, 1, 0},
 		{"many to two", bench.Config{Scenario: "fanin", Publishers: 20, Subscribers: 2, QoS: 1}, 2, 0},
+		{"many to one, awaited", bench.Config{Scenario: "fanin", Publishers: 20, QoS: 1, AwaitAll: true}, 1, 0},
+		{"sharing, awaited", bench.Config{Scenario: "shared", Publishers: 10, Subscribers: 3, QoS: 2, AwaitAll: true}, 1, 0},
 		{"one to many", bench.Config{Scenario: "fanout", Subscribers: 20}, 20, 0},
 		{"three to many by two topics", bench.Config{Scenario: "fanout", Publishers: 3, Topics: 2, Subscribers: 7, QoS: 2}, 7, 0},
 		{"sharing", bench.Config{Scenario: "shared", Publishers: 10, Subscribers: 3}, 1, 0},

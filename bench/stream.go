@@ -59,19 +59,20 @@ func (s *stream) appendTo(dst []byte, seal *seal, id uint16, at uint32) []byte {
 // feed is what a client publishes at one pace: streams in turn, in a closed loop within a window, in an open one when they
 // are due. A client may have several. It belongs to the client's lane.
 type feed struct {
-	c       *client
-	streams []*stream
-	turn    int
-	seq     uint32 // messages begun
-	limit   uint32 // messages to be sent in all; 0: no limit
-	qos     byte   // of all its streams
-	window  uint32 // messages that may be open
-	closed  bool   // closed loop
-	off     bool   // nothing new is begun
+	c        *client
+	streams  []*stream
+	turn     int
+	seq      uint32 // messages begun
+	limit    uint32 // messages to be sent in all; 0: no limit
+	qos      byte   // of all its streams
+	window   uint32 // messages that may be open
+	closed   bool   // closed loop
+	awaitAll bool   // Config.AwaitAll
+	off      bool   // nothing new is begun
 
 	open uint32 // QoS 1 and 2: unacknowledged
 
-	// QoS 0 in a closed loop: rest counts for each open message, by the low bits of its seq, the receivers it has not
+	// A closed loop that waits for deliveries, as at QoS 0: rest counts for each open message, by the low bits of its seq, the receivers it has not
 	// reached; low is the oldest open one.
 	rest    []int32
 	low     uint32
@@ -85,9 +86,9 @@ func (f *feed) begin(v mqtt.Version) error {
 	for _, s := range f.streams {
 		s.encode(v)
 	}
-	if f.closed && f.qos == 0 {
+	if f.closed && (f.qos == 0 || f.awaitAll) {
 		if !slices.ContainsFunc(f.streams, func(s *stream) bool { return s.fan > 0 }) {
-			return errors.New("subscribers: QoS 0 in a closed loop needs somebody who receives it")
+			return errors.New("subscribers: a closed loop that waits for deliveries needs somebody who gets them")
 		}
 		size := 1
 		for size < int(f.window) {
@@ -103,8 +104,8 @@ func (f *feed) room() bool {
 	if f.off || f.c.state != up || f.limit != 0 && f.seq == f.limit || len(f.c.conn.Out) > maxOut {
 		return false
 	}
-	if f.qos == 0 && f.closed {
-		return f.seq-f.low < f.window
+	if f.rest != nil && f.seq-f.low >= f.window {
+		return false
 	}
 	return f.qos == 0 || f.open < f.window
 }
@@ -149,12 +150,12 @@ func (f *feed) send(at uint32) {
 	}
 	k, ln := f.c, f.c.lane
 	var id uint16
-	switch {
-	case f.qos > 0:
+	if f.qos > 0 {
 		id = k.out.take(f, f.qos)
 		f.open++
 		ln.open++
-	case f.closed:
+	}
+	if f.rest != nil {
 		f.rest[f.seq&uint32(len(f.rest)-1)] = s.fan
 	}
 	f.seq++

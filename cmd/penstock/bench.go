@@ -46,6 +46,7 @@ type benchRunCmd struct {
 	Window      *string `placeholder:"N" help:"Messages that a publisher may have open before it waits."`
 	Rate        *string `placeholder:"N" help:"Messages a second, all publishers together, however the broker keeps up; 0 for windows instead."`
 	ConnectRate *string `placeholder:"N" help:"Connections a second; 0 for as fast as they are answered."`
+	AwaitAll    bool    `help:"At QoS 1 and 2 a message stays open until it is delivered, not just acknowledged, which bounds what the broker has to queue."`
 	AllowLoss   bool    `help:"Take lost QoS 0 messages for a figure, not a fault."`
 
 	KeepAlive *string `name:"keepalive" short:"k" placeholder:"TIME" help:"Keep alive, such as 60s; 0 for none."`
@@ -142,7 +143,7 @@ func interruptible() (ctx context.Context, done func()) {
 
 // config is what the flags say.
 func (b *benchRunCmd) config() (bench.Config, error) {
-	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss}
+	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss, AwaitAll: b.AwaitAll}
 	for _, flag := range []struct {
 		name  string
 		value *string

@@ -129,7 +129,7 @@ func TestBenchHasAFlagForEachOption(t *testing.T) {
 	_, help, _ := runArgs("bench", "--help")
 	for _, name := range bench.Options() {
 		switch name {
-		case "username", "password", "allow-loss": // take whatever comes
+		case "username", "password", "allow-loss", "await-all": // take whatever comes
 			if !strings.Contains(help, "--"+name) {
 				t.Errorf("there is no flag --%s", name)
 			}
