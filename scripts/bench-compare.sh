@@ -2,7 +2,7 @@
 # Measures the working tree against another commit, on this machine and by turns, and lets benchstat judge.
 #
 #   scripts/bench-compare.sh [-n ROUNDS] [-t TIME] REV [PATTERN [PACKAGE…]]
-#   scripts/bench-compare.sh [-n ROUNDS] REV --bench SCENARIO [flags…] [--bench SCENARIO [flags…]]…
+#   scripts/bench-compare.sh [-n ROUNDS] [-b FLAG]… REV --bench SCENARIO [flags…] [--bench SCENARIO [flags…]]…
 #
 #   scripts/bench-compare.sh HEAD~3                               the benchmarks of perf/
 #   scripts/bench-compare.sh main 'Match|Cache' ./trie ./perf
@@ -10,6 +10,7 @@
 #
 #   -n ROUNDS   how often each side runs, 8 unless given; below 6 benchstat will call nothing sure
 #   -t TIME     how long a benchmark runs each time, 200ms unless given
+#   -b FLAG     a flag for the brokers, as --loops=1; repeatable
 #
 # The first form runs Go benchmarks that are in both. The second puts the working tree's load on the brokers of both, each
 # fresh: cpu-ns/delivery is the broker's CPU a delivered message. Both sides are built before anything is measured.
@@ -19,10 +20,11 @@ cd "$(dirname "$0")/.."
 . scripts/tools/rig.sh
 
 rounds=8 time=200ms
-while getopts :n:t: flag; do
+while getopts :n:t:b: flag; do
 	case $flag in
 	n) rounds=$OPTARG ;;
 	t) time=$OPTARG ;;
+	b) flags+=("$OPTARG") ;;
 	*) usage ;;
 	esac
 done

@@ -11,6 +11,7 @@ cd "$root" || exit 1
 children=()   # processes to end with the script
 broker_pid=   # of the broker that runs
 broker_addr=  # host:port for clients
+flags=()      # for the brokers that run_load starts
 broker_admin= # host:port of its admin listener, when it has one
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
@@ -79,11 +80,12 @@ admin_of() {
 	done
 }
 
-# run_load LOG SCENARIO [FLAGS…] puts one load on a fresh broker of $program and appends Go benchmark lines to LOG.
+# run_load LOG SCENARIO [FLAGS…] puts one load on a fresh broker of $program, which is given the flags of the array flags,
+# and appends Go benchmark lines to LOG.
 run_load() {
 	local log=$1 scenario=$2
 	shift 2
-	start_broker "$program" "$log.broker"
+	start_broker "$program" "$log.broker" ${flags[@]+"${flags[@]}"}
 	"$bin/penstock" bench "$scenario" --addr "$broker_addr" --pid "$broker_pid" "$@" --gobench >>"$log" 2>"$log.load" ||
 		{ cat "$log.load" >&2; tail -n 2 "$log" >&2; die "the load failed: $scenario $*"; }
 	stop_broker
