@@ -16,7 +16,8 @@ import (
 type Result struct {
 	Started  time.Time         `json:"started"`
 	Took     time.Duration     `json:"took"` // nanoseconds
-	Rounds   int               `json:"rounds"`
+	Rounds   int               `json:"rounds"`            // that were to be
+	Partial  string            `json:"partial,omitempty"` // why it ended before they were all measured
 	Baseline string            `json:"baseline,omitempty"`
 	Subject  string            `json:"subject,omitempty"`
 	Sources  map[string]string `json:"sources,omitempty"`

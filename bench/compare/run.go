@@ -64,12 +64,13 @@ func Run(ctx context.Context, s *Spec, o Options) (*Result, error) {
 	}
 	c.count(rows)
 	for _, row := range rows {
-		if err := c.row(ctx, row); err != nil {
-			return c.result, err
+		if err = c.row(ctx, row); err != nil {
+			c.result.Partial = err.Error()
+			break
 		}
 	}
 	c.result.Took = time.Since(c.began)
-	return c.result, nil
+	return c.result, err
 }
 
 // chosen are the scenarios that Only names, and those that their rates refer to.

@@ -257,6 +257,10 @@ func TestAnInterruptedRunIsNoResult(t *testing.T) {
 	if err == nil || len(r.Rows) != 1 || len(r.Rows[0].Runs) != 1 {
 		t.Errorf("got %v and %d rows, want an error and the one run that was whole", err, len(r.Rows))
 	}
+	var out bytes.Buffer
+	if err := r.Text(&out); err != nil || !strings.Contains(out.String(), "ended early") {
+		t.Errorf("the table does not say that it is not whole: %v\n%s", err, &out)
+	}
 }
 
 func TestWhatCannotBeIsFoundBeforeAnythingRuns(t *testing.T) {

@@ -154,6 +154,9 @@ func (r *Result) rates() table {
 // remarks are what a reader has to know besides: who was missing, what failed, what the generator held up.
 func (r *Result) remarks() []string {
 	var all []string
+	if r.Partial != "" {
+		all = append(all, r.Partial+": the figures are of the rounds until then")
+	}
 	for _, b := range r.Brokers {
 		if b.Missing != "" {
 			all = append(all, b.Name+" took no part: "+b.Missing)
