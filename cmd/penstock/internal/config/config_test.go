@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/plugin/admin"
 )
 
 // write puts a configuration file called penstock.yaml into a directory of its own.
@@ -208,4 +209,73 @@ func FuzzFile(f *testing.F) {
 			t.Errorf("file %q: error %q is not one line that begins with the file", text, err)
 		}
 	})
+}
+
+// The engine's own test looks after its keys; this one after those of the plugins.
+func TestReadmeTellsTheAdminsKeysAndDefaults(t *testing.T) {
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for line := range strings.SplitSeq(string(readme), "\n") {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			told[strings.Trim(cells[1], " `")] = strings.Trim(cells[2], " `")
+		}
+	}
+	var keys func(section reflect.Type, prefix string)
+	keys = func(section reflect.Type, prefix string) {
+		for i := range section.NumField() {
+			f := section.Field(i)
+			key := prefix + f.Tag.Get("yaml")
+			if f.Type.Kind() == reflect.Struct {
+				keys(f.Type, key+".")
+				continue
+			}
+			text, ok := told[key]
+			if !ok {
+				t.Errorf("README.md's configuration table lacks %s", key)
+				continue
+			}
+			delete(told, key)
+			if want := map[string]string{"admin.listen": admin.DefaultAddress}[key]; text != want {
+				t.Errorf("README.md says the default of %s is %q, want %q", key, text, want)
+			}
+			cfg := Default()
+			if err := engine.SetIn(&cfg, key, "127.0.0.1:0"); err != nil {
+				t.Errorf("%s cannot be set: %v", key, err)
+			}
+		}
+	}
+	keys(reflect.TypeFor[admin.Config](), "admin.")
+	for key := range told {
+		if strings.HasPrefix(key, "admin.") {
+			t.Errorf("README.md tells of %s, which is no key", key)
+		}
+	}
+}
+
+func TestTheAdminSectionIsReadLikeAnyOther(t *testing.T) {
+	got, err := Source{
+		File:  write(t, "admin:\n  listen: [127.0.0.1:1, 127.0.0.1:2]\n  token: sixteen letters!\n  tls: {cert: c, key: k}\n  hosts: a.example\n"),
+		Admin: "127.0.0.1:3",
+	}.Load()
+	want := admin.Config{Listen: []string{"127.0.0.1:3"}, Token: "sixteen letters!", TLS: admin.TLS{Cert: "c", Key: "k"}, Hosts: []string{"a.example"}}
+	if err != nil || !reflect.DeepEqual(got.Admin, want) {
+		t.Errorf("got %+v, %v, want %+v", got.Admin, err, want)
+	}
+	if got, err := (Source{File: write(t, "admin: {listen: off}\n")}).Load(); err != nil || !reflect.DeepEqual(got.Admin.Listen, []string{admin.Off}) {
+		t.Errorf("off: got %+v, %v", got.Admin, err)
+	}
+	for _, tt := range []struct{ text, want string }{
+		{"admin:\n  listen: 0.0.0.0:1\n", "penstock.yaml:2: admin.listen: must be a loopback address"},
+		{"admin:\n  token: short\n", "penstock.yaml:2: admin.token: must be at least 16 characters long"},
+		{"admin:\n  tls:\n    cert: c\n", "penstock.yaml:3: admin.tls: must have both"},
+		{"admin:\n  bogus: 1\n", "penstock.yaml:2: admin.bogus: unknown key (known here: listen, socket, token, token_file, hosts, tls)"},
+		{"bogus: 1\n", "penstock.yaml:1: bogus: unknown key (known here: loops, listeners, auth, limits, session, retain, store, log, sys, admin)"},
+	} {
+		if _, err := (Source{File: write(t, tt.text)}).Load(); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("file %q: got %v, want %q", tt.text, err, tt.want)
+		}
+	}
 }
