@@ -15,7 +15,7 @@ import (
 // package bench documents.
 type Result struct {
 	Started  time.Time         `json:"started"`
-	Took     time.Duration     `json:"took"` // nanoseconds
+	Took     time.Duration     `json:"took"`              // nanoseconds
 	Rounds   int               `json:"rounds"`            // that were to be
 	Partial  string            `json:"partial,omitempty"` // why it ended before they were all measured
 	Baseline string            `json:"baseline,omitempty"`

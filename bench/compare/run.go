@@ -2,6 +2,7 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,16 +132,9 @@ func (c *comparison) prepare(ctx context.Context, b *Broker) {
 		}
 		c.logf("%s takes no part: %s", b.Name, state.Missing)
 	} else {
-		c.logf("%s: %s", b.Name, cmpOr(state.Version, "version not known"))
+		c.logf("%s: %s", b.Name, cmp.Or(state.Version, "version not known"))
 	}
 	c.result.Brokers = append(c.result.Brokers, state)
-}
-
-func cmpOr(s, or string) string {
-	if s == "" {
-		return or
-	}
-	return s
 }
 
 func (c *comparison) build(ctx context.Context, b *Broker, state *BrokerState) error {

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -201,7 +202,7 @@ func (r *Result) circumstances() []string {
 	var all []string
 	for _, b := range r.Brokers {
 		if b.Missing == "" {
-			all = append(all, b.Name+": "+cmpOr(b.Version, "version not known"))
+			all = append(all, b.Name+": "+cmp.Or(b.Version, "version not known"))
 		}
 	}
 	if env.Cores > 0 {
