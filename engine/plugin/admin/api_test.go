@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/client"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine"
 )
 
 func TestHealthFollowsTheBrokersLife(t *testing.T) {
@@ -50,6 +51,17 @@ func TestHealthFollowsTheBrokersLife(t *testing.T) {
 	}
 	check("after the stop", 200, 503)
 	r.stop()
+}
+
+func TestALoopThatDoesNotAnswerIsHung(t *testing.T) {
+	loops := []engine.LoopStats{{Loop: 0}, {Loop: 1, Lag: engine.Lag{Open: hungAfter}}}
+	if got := hung(loops); got != "" {
+		t.Errorf("a loop that is late: got %q, want that all is well", got)
+	}
+	loops[1].Lag.Open = hungAfter + time.Second
+	if got, want := hung(loops), "loop 1 has not answered for 6s"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestClientsAreListedAndFiltered(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/penstock-mqtt/penstock/engine"
 )
 
 // hungAfter is how long a loop may leave a tick unanswered before it counts as hung. Ticks come ten a second.
@@ -12,14 +14,22 @@ const hungAfter = 5 * time.Second
 
 // healthz tells whether the process is worth keeping: every loop has handled a tick lately, or the broker has none yet.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	for _, l := range s.Broker.Loops() {
-		if l.Lag.Open > hungAfter && s.Broker.Serving() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintf(w, "loop %d has not answered for %s\n", l.Loop, l.Lag.Open.Round(time.Millisecond))
-			return
-		}
+	if why := hung(s.Broker.Loops()); why != "" && s.Broker.Serving() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, why+"\n")
+		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
+}
+
+// hung names the first loop that has not answered for too long; empty: there is none.
+func hung(loops []engine.LoopStats) string {
+	for _, l := range loops {
+		if l.Lag.Open > hungAfter {
+			return fmt.Sprintf("loop %d has not answered for %s", l.Loop, l.Lag.Open.Round(time.Millisecond))
+		}
+	}
+	return ""
 }
 
 // readyz tells whether clients should be sent here.
