@@ -162,7 +162,7 @@ func TestFaultsOfStoredMessagesAndSessionsAreCounted(t *testing.T) {
 		{"a queue is gone", bench.Config{Scenario: "offline", Messages: 50}, faulty.Rule{Do: faulty.ForgetSession, Every: 1, Times: 1}, protocol, 1},
 		{"sessions are gone", bench.Config{Scenario: "reconnect-storm", Clients: 20}, faulty.Rule{Do: faulty.ForgetSession, Every: 7, Times: 2}, protocol, 2},
 		{"a client is not let in again", bench.Config{Scenario: "reconnect-storm", Clients: 20}, faulty.Rule{Do: faulty.RefuseConnect, Every: 5, After: 23, Times: 1}, refused, 1},
-		{"wills are missing", bench.Config{Scenario: "will-storm", Clients: 20, QoS: 1}, faulty.Rule{Do: faulty.Drop, Every: 1, After: 50, Times: 1}, lostOrStalled, 1},
+		{"wills are missing", bench.Config{Scenario: "will-storm", Clients: 20, Rate: 1}, faulty.Rule{Do: faulty.Drop, Every: 8, Times: 2}, stalled, 2},
 		{"a will comes twice", bench.Config{Scenario: "will-storm", Clients: 20, Rate: 1}, faulty.Rule{Do: faulty.Double, Every: 4, Times: 2}, duplicates, 2},
 		{"connections are refused", bench.Config{Scenario: "connect", Clients: 3}, faulty.Rule{Do: faulty.RefuseConnect, Every: 9, Times: 2}, refused, 2},
 		{"a subscription is not answered", bench.Config{Scenario: "idle", Clients: 3}, faulty.Rule{Do: faulty.MuteSubscribe, Every: 3}, nil, 0},

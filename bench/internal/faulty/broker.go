@@ -37,6 +37,7 @@ func Start(rules ...Rule) (*Broker, error) {
 		retained: make(map[string]*message),
 		turns:    make(map[string]int),
 	}
+	b.retained["$SYS/broker/version"] = newMessage([]byte("$SYS/broker/version"), []byte("faulty"), 0, true)
 	for _, r := range rules {
 		b.plans = append(b.plans, newPlan(r))
 	}
