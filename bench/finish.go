@@ -44,6 +44,9 @@ func (r *run) finish() {
 	rep.Connect, rep.Subscribe = percentiles(r.total.connects), percentiles(r.total.subscribes)
 	r.meter.report()
 	r.environment()
+	if c := &r.cfg; rep.Faults.Lost > 0 && c.QoS > 0 && c.Window > 0 && !c.AwaitAll {
+		r.note("messages were lost at QoS %d while publishers waited for acknowledgements only: a queue of the broker may have been full; with AwaitAll they wait for deliveries, too", c.QoS)
+	}
 	if rep.Load.Limit {
 		r.note("the generator was the limit: its loops worked all the time, and the broker may be faster than this says")
 	}
