@@ -62,8 +62,15 @@ func TestTheREADMEsQuickStartWorks(t *testing.T) {
 		return command
 	}
 
+	lines := served
+	if probe, err := net.Listen("tcp", "127.0.0.1:18083"); err == nil {
+		probe.Close()
+	} else {
+		lines = served[:len(served)-1] // the broker does without its default address
+		t.Log("port 18083 is taken; the line about it will not come")
+	}
 	broker := shell(t, at(serve, " --listen tcp://127.0.0.1:"))
-	want := strings.Join(served, "\n") + "\n"
+	want := strings.Join(lines, "\n") + "\n"
 	broker.Await("the lines in README.md", func(out string) bool { return out == strings.ReplaceAll(want, ":1883", ":"+port) })
 	exchange(t, at(mosquittos[0], " -p "), at(mosquittos[1], " -p "))
 
