@@ -78,6 +78,9 @@ func (r *Report) benchName() string {
 			parts = append(parts, part.key+"="+strconv.FormatFloat(part.n, 'f', -1, 64))
 		}
 	}
+	if c.AwaitAll && c.QoS > 0 {
+		parts = append(parts, "await-all=true")
+	}
 	version := "311"
 	if c.Version == mqtt.V5 {
 		version = "5"

@@ -149,6 +149,17 @@ func TestGoBenchHoldsToGosFormat(t *testing.T) {
 	}
 }
 
+func TestAWindowUntilDeliveryIsNamed(t *testing.T) {
+	r := sampleReport()
+	r.Config.AwaitAll, r.Config.QoS = true, 1
+	if text := written(t, r.Text); !strings.Contains(text, "window 16 until delivered") {
+		t.Errorf("the text does not say it:\n%s", text)
+	}
+	if text := written(t, r.GoBench); !strings.Contains(text, "/await-all=true/qos=1/") {
+		t.Errorf("the benchmark is called like another:\n%s", text)
+	}
+}
+
 func TestAFailedRunIsNoBenchmark(t *testing.T) {
 	text := written(t, faultyReport().GoBench)
 	if strings.Contains(text, "\nBenchmark") || !strings.Contains(text, "--- FAIL: BenchmarkP2P") || !strings.Contains(text, "3 lost") {

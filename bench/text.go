@@ -87,6 +87,8 @@ func (c *Config) Shape() string {
 	switch {
 	case c.Rate > 0:
 		parts = append(parts, "open loop at "+human.Number(c.Rate)+" messages/s")
+	case c.Window > 0 && c.AwaitAll && c.QoS > 0:
+		parts = append(parts, "window "+human.Count(c.Window)+" until delivered")
 	case c.Window > 0:
 		parts = append(parts, "window "+human.Count(c.Window))
 	}
