@@ -66,6 +66,7 @@ type run struct {
 
 	sources  int         // addresses to come from, when the scenario knows better than the number of its clients
 	over     atomic.Bool // set before the loops end: what is lost then is no fault
+	together bool        // everybody stays connected to the end
 	paced    bool
 	drained  bool
 	answered uint64 // CONNACKs when counting ended

@@ -219,3 +219,27 @@ func jsonOf(t *testing.T, c bench.Config) string {
 	}
 	return string(b)
 }
+
+func TestARunEndsWhenEveryConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	cfg := engine.DefaultConfig()
+	cfg.Listeners[0].Address = "127.0.0.1:0"
+	b, err := engine.New(cfg, engine.Parts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := brief(bench.Config{Scenario: "p2p", Publishers: 3}, strings.TrimPrefix(b.Addrs()[0].URL, "tcp://"))
+	c.Duration = time.Hour
+	c.Progress = func(s bench.Sample) {
+		if s.Phase == "run" {
+			go b.Stop(context.Background())
+		}
+	}
+	r, err := bench.Run(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "every connection was lost") || r == nil || r.Faults.Dropped != 6 {
+		t.Errorf("got error %v and report %+v, want one of 6 dropped connections", err, r)
+	}
+}
