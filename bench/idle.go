@@ -71,6 +71,6 @@ func (r *run) costs(n int, from, to proc.Usage, elapsed time.Duration) {
 	if r.cfg.KeepAlive > 0 {
 		pings = fmt.Sprintf("with a keep alive of %v, pinged after three quarters of it", r.cfg.KeepAlive)
 	}
-	r.note("memory is RSS beyond the %.1f MB before the first connection, read after %v at rest, %s",
+	r.note("memory is RSS beyond the %.1f MB before the first connection, read after %v at rest, %s; a broker that has worked before has memory to use again, so start it fresh",
 		float64(before)/1e6, r.cfg.Warmup, pings)
 }
