@@ -56,7 +56,7 @@ func (b *Broker) Clients(ctx context.Context, q ClientQuery) (ClientPage, error)
 	var page ClientPage
 	from := uint32(min(q.After, 1<<32-1))
 	for {
-		piece, more, err := b.clientPiece(ctx, &q, from)
+		piece, more, err := b.clientPiece(ctx, &q, from, limit+1-len(page.Clients))
 		if err != nil {
 			return ClientPage{}, err
 		}
@@ -84,8 +84,9 @@ type found struct {
 	client Client
 }
 
-// clientPiece asks every loop, at the same time, for its sessions from a slot to the end of that slot's chunk.
-func (b *Broker) clientPiece(ctx context.Context, q *ClientQuery, from uint32) (all []found, more bool, err error) {
+// clientPiece asks every loop, at the same time, for its sessions from a slot to the end of that slot's chunk, each for no
+// more than are wanted of all.
+func (b *Broker) clientPiece(ctx context.Context, q *ClientQuery, from uint32, want int) (all []found, more bool, err error) {
 	if !b.started.Load() {
 		return nil, false, ErrStopped
 	}
@@ -97,7 +98,7 @@ func (b *Broker) clientPiece(ctx context.Context, q *ClientQuery, from uint32) (
 	answers := make(chan answer, len(b.loops))
 	for _, l := range b.loops {
 		l.post(func(l *loop) {
-			list, more := l.findClients(&query, from)
+			list, more := l.findClients(&query, from, want)
 			answers <- answer{list, more}
 		})
 	}
@@ -116,14 +117,17 @@ func (b *Broker) clientPiece(ctx context.Context, q *ClientQuery, from uint32) (
 	return all, more, nil
 }
 
-// findClients looks through one chunk of the table of sessions; more says that there are others behind it.
-func (l *loop) findClients(q *ClientQuery, from uint32) (list []found, more bool) {
+// findClients looks through one chunk of the table of sessions for so many; more says that there are chunks behind it.
+func (l *loop) findClients(q *ClientQuery, from uint32, want int) (list []found, more bool) {
 	chunk := int(from / tableChunk)
 	if chunk >= len(l.table) {
 		return nil, false
 	}
 	if l.table[chunk] != nil {
 		for _, s := range l.table[chunk][from%tableChunk:] {
+			if len(list) == want {
+				break
+			}
 			if s != nil && q.matches(s) {
 				list = append(list, found{s.Slot, l.describe(s)})
 			}
