@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"runtime"
+
 	"github.com/penstock-mqtt/penstock/bench/internal/proc"
 )
 
@@ -92,10 +94,13 @@ func (ln *lane) missing(t *track, who string) {
 	}
 }
 
+// cores are those that Go may use, before loops want more.
+var cores = runtime.GOMAXPROCS(0)
+
 // environment says where the run took place.
 func (r *run) environment() {
 	m, env := proc.ThisMachine(), &r.report.Env
-	env.Host, env.CPU, env.Cores, env.Memory, env.Kernel = m.Host, m.CPU, m.Cores, m.Memory, m.Kernel
+	env.Host, env.CPU, env.Cores, env.Memory, env.Kernel = m.Host, m.CPU, cores, m.Memory, m.Kernel
 	env.OS, env.Go, env.GOGC = m.OS, m.Go, m.GOGC
 	env.Version = version()
 	env.Broker = brokerVersion(r.addr.String(), &r.cfg)
