@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -185,6 +186,32 @@ func TestFaultsOfStoredMessagesAndSessionsAreCounted(t *testing.T) {
 			if got := f.counter(r.Faults); got != f.want || b.Done(f.rule.Do) != int(f.want) {
 				t.Errorf("the broker did it %d times, the report says %d, want %d: %+v (%v)", b.Done(f.rule.Do), got, f.want, r.Faults, err)
 			}
+		})
+	}
+}
+
+func TestARunThatIsBrokenOffLeavesNothingBehind(t *testing.T) {
+	for _, at := range []struct{ scenario, phase string }{
+		{"retained", "connect"}, {"retained", "store"}, {"retained", "subscribe"},
+		{"offline", "subscribe"}, {"offline", "queue"}, {"offline", "drain the queue"},
+		{"reconnect-storm", "warm-up"}, {"reconnect-storm", "cut off"}, {"reconnect-storm", "return"},
+		{"will-storm", "die"}, {"idle", "settle"}, {"connect", "run"}, {"figures", "subscribe"},
+	} {
+		t.Run(at.scenario+" at "+at.phase, func(t *testing.T) {
+			t.Parallel()
+			b := startEngine(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := brief(bench.Config{Scenario: at.scenario, Messages: 200, Clients: 100}, b.Addrs()[0].URL[len("tcp://"):])
+			c.Progress = func(s bench.Sample) {
+				if s.Phase == at.phase {
+					cancel()
+				}
+			}
+			if _, err := bench.Run(ctx, c); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run ended with %v, want %v", err, context.Canceled)
+			}
+			nothingLeft(t, b)
 		})
 	}
 }
