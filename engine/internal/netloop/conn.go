@@ -22,6 +22,7 @@ const (
 	armedOnce       // its descriptor was put into the notifier's set
 	unixConn
 	panicked
+	lazy // nothing was written to it since its acknowledgements were declared to wait
 )
 
 // Conn is one connection. All but Loop and the addresses belongs to its loop. Value is the handler's own.

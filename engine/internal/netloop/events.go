@@ -71,6 +71,7 @@ func (l *Loop) input(c *Conn, b []byte) {
 	case c.flags&paused != 0:
 		l.hold(c, b)
 	default:
+		c.lazyAck()
 		l.data(c, b)
 	}
 	l.reap()

@@ -59,7 +59,8 @@ type Loop struct {
 
 	// From here on the loop's goroutine only.
 	deferred, inPass, flushing, reaping, stopping, gone bool
-	passes                                              int // since a socket was last looked at
+	dice                                                uint32 // what lazyAck throws
+	passes                                              int    // since a socket was last looked at
 	closing                                             []*Conn
 	waiting                                             map[int32]*Conn   // for the writable event, by descriptor
 	lingering                                           map[*Conn]*linger // given to Finish

@@ -22,6 +22,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	c.flags &^= lazy
 	for {
 		n, err = unix.Write(int(c.fd), b)
 		if err != unix.EINTR {
@@ -51,6 +52,7 @@ func (c *Conn) Writev(bufs [][]byte) (n int, err error) {
 	if len(iov) == 0 {
 		return 0, nil
 	}
+	c.flags &^= lazy
 	for {
 		r, _, e := unix.Syscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(len(iov)))
 		if e == unix.EINTR {
