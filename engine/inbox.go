@@ -72,8 +72,9 @@ func (l *loop) item(it *fanout.Item) {
 }
 
 // highWater is how many items may wait for a loop before the loops that feed it stop reading from their publishers. The
-// loop that was behind tells them when it has caught up.
-const highWater = 32768
+// loop that was behind tells them when it has caught up. It is below what a session's window and queue take by default:
+// a loop that was not given the processor for a while must not find more for one session than fits.
+const highWater = 4096
 
 // throttle stops reading from a connection that feeds a loop which cannot keep up.
 func (l *loop) throttle(c *conn) {
