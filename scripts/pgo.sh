@@ -35,6 +35,7 @@ make_profile() {
 	for i in "${!mix[@]}"; do
 		read -r -a load <<<"${mix[$i]}"
 		echo "${mix[$i]}" >&2
+		: >"$work/load.log"
 		start_broker "$bin/penstock" "$work/broker.log" --admin 127.0.0.1:0 --set admin.socket=off "${flags[@]}"
 		admin_of "$work/broker.log"
 		"$bin/penstock" bench "${load[@]}" --addr "$broker_addr" --pid "$broker_pid" --duration $((seconds + 1))s >"$work/load.txt" 2>"$work/load.log" &

@@ -55,6 +55,7 @@ trap 'exit 143' TERM
 start_broker() {
 	local program=$1 log=$2
 	shift 2
+	: >"$log" # else it is read before the process has emptied it, and still names the broker before
 	"$program" --listen tcp://127.0.0.1:0 "$@" >"$log" 2>&1 &
 	broker_pid=$!
 	children+=("$broker_pid")
