@@ -25,16 +25,21 @@ func (r *run) finish() {
 	if r.drained {
 		r.balance()
 	}
-	rep, allowed := r.report, uint64(0)
+	rep, allowed, unsent := r.report, uint64(0), uint64(0)
 	for _, ln := range r.lanes {
 		ln.faults.addTo(&rep.Faults)
 		rep.TotalSent += ln.sent
 		rep.TotalDelivered += ln.delivered
 		rep.Redelivered += ln.redelivered
 		allowed += ln.allowed
+		unsent += ln.unsent
 	}
 	if allowed > 0 {
 		r.figure("losses at QoS 0 that were allowed", float64(allowed), "messages", true)
+	}
+	if unsent > 0 {
+		r.figure("due and never sent", float64(unsent), "messages", true)
+		r.note("the broker did not keep up with the rate: %d messages were due when the load ended and had not been sent, and no latency speaks of them", unsent)
 	}
 	if len(rep.Faults.Samples) > maxSamples {
 		rep.Faults.Samples = rep.Faults.Samples[:maxSamples]
@@ -90,7 +95,7 @@ func (ln *lane) missing(t *track, who string) {
 	ln.faults.notes(lost, gone, "stream %d: %s did not get %d of %d, and did get later ones", t.id, who, gone, t.of.sent)
 	ln.faults.notes(stalled, tail, "stream %d: %s did not get the last %d of %d", t.id, who, tail, t.of.sent)
 	if t.qos == 0 {
-		ln.faults.notes(lost, tail, "stream %d: %s did not get the last %d of %d", t.id, who, tail, t.of.sent)
+		ln.faults.counts[lost] += tail // said already
 	}
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type counters struct {
 	redelivered uint64 // allowed duplicates
 	answered    uint64 // CONNACKs that accept
 	allowed     uint64 // losses that are none
+	unsent      uint64 // messages that were due, and that there was never room for
 	open        int64  // exchanges of QoS 1 and 2 that wait for their end
 	unreleased  int64  // exchanges of QoS 2 that the broker began and has not released
 	connected   int64
@@ -33,6 +35,7 @@ func (c *counters) add(o *counters) {
 	c.redelivered += o.redelivered
 	c.answered += o.answered
 	c.allowed += o.allowed
+	c.unsent += o.unsent
 	c.open += o.open
 	c.unreleased += o.unreleased
 	c.connected += o.connected
@@ -194,8 +197,18 @@ type reading struct {
 	errors                                     uint64
 }
 
+// openEnd is a span whose end is not known yet, and recent what of it counts when it has become long: the clock of
+// messages goes round.
+const (
+	openEnd = math.MaxInt32
+	recent  = uint32(10 * time.Minute / time.Microsecond)
+)
+
 // read takes a reading.
 func (ln *lane) read() reading {
+	if ln.clock(); ln.span == openEnd && ln.now-ln.from > 2*recent {
+		ln.from = ln.now - recent
+	}
 	return reading{
 		counters:   ln.counters,
 		latency:    ln.latency.Swap(nil),

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/loop"
@@ -116,7 +115,7 @@ func (r *run) needPacer() {
 func (r *run) measure(ctx context.Context) error {
 	if r.cfg.Warmup > 0 {
 		r.enter("warm-up", r.cfg.Warmup)
-		r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, math.MaxInt32 })
+		r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, openEnd })
 		if err := r.pause(ctx, r.cfg.Warmup); err != nil {
 			return err
 		}
@@ -133,7 +132,7 @@ func (r *run) begin() error {
 	r.enter("run", r.cfg.Duration)
 	r.sample()
 	r.total.reset()
-	r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, math.MaxInt32 })
+	r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, openEnd })
 	r.last = r.collect()
 	r.total.reset()
 	r.start0 = r.last.counters
@@ -164,6 +163,7 @@ func (r *run) stop() {
 		ln.loop.SetAlarm(0)
 		for _, f := range r.feeds {
 			if f.c.lane == ln {
+				ln.unsent += uint64(len(f.due))
 				f.off, f.due = true, nil
 			}
 		}

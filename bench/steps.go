@@ -112,7 +112,7 @@ func (r *run) lastHeard(clients []*client) time.Duration {
 
 // watch has latency counted from now on, before counting begins.
 func (r *run) watch() {
-	r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, math.MaxInt32 })
+	r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, openEnd })
 }
 
 // wipeLimit bounds the cleaning up, which also follows a run that was broken off.
