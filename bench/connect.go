@@ -54,7 +54,15 @@ func runConnect(ctx context.Context, r *run) error {
 		return err
 	}
 	r.stop()
-	r.each(func(ln *lane) { gates[ln.index].over = true })
+	waiting := 0
+	r.each(func(ln *lane) {
+		gates[ln.index].over = true
+		waiting += len(gates[ln.index].waiting)
+	})
+	if waiting > 0 {
+		r.figure("due and never begun", float64(waiting), "connections", true)
+		r.note("%d connections were due when the load ended and had not begun, for want of a client that was free: the broker did not keep up, or there were too few clients", waiting)
+	}
 	return r.whileMoving(ctx, r.cfg.Drain, func() (int64, bool) {
 		left := r.counts().connected
 		return left, left == 0
