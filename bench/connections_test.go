@@ -58,3 +58,10 @@ func TestTheSixFiguresAreTaken(t *testing.T) {
 		}
 	})
 }
+
+func TestConnectionsThatWereDueAndNeverBegunAreTold(t *testing.T) {
+	c := bench.Config{Scenario: "connect", Clients: 1, ConnectRate: 200_000}
+	onEngine(t, c, func(t *testing.T, r *bench.Report) {
+		above0(t, r, "due and never begun", "connections")
+	})
+}
