@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/loop"
@@ -30,32 +31,44 @@ func pair(t testing.TB, v mqtt.Version, qos byte, payload int) (r *run, pub, sub
 	return r, pub, sub
 }
 
+// window takes one window of messages to their ends.
+func window(pub, sub *client) {
+	f := pub.feeds[0]
+	f.pump()
+	f.off = true // a new window is for the next time
+	for a, b := pub, sub; len(a.conn.Out) > 0; a, b = b, a {
+		b.Data(nil, a.conn.Out)
+		a.conn.Out = a.conn.Out[:0]
+	}
+	f.off = false
+}
+
 func TestAMessageCostsNoAllocation(t *testing.T) {
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
 		for qos := range byte(3) {
 			r, pub, sub := pair(t, v, qos, 64)
-			f := pub.feeds[0]
-			got := testing.AllocsPerRun(200, func() {
-				pub.conn.Out = pub.conn.Out[:0]
-				sub.conn.Out = sub.conn.Out[:0]
-				f.pump()
-				f.off = true // a new window is for the next time
-				sub.Data(nil, pub.conn.Out)
-				pub.conn.Out = pub.conn.Out[:0]
-				pub.Data(nil, sub.conn.Out)
-				sub.conn.Out = sub.conn.Out[:0]
-				sub.Data(nil, pub.conn.Out)
-				pub.conn.Out = pub.conn.Out[:0]
-				pub.Data(nil, sub.conn.Out)
-				f.off = false
-			})
+			got := testing.AllocsPerRun(200, func() { window(pub, sub) })
 			ln := r.lanes[0]
 			if got != 0 {
 				t.Errorf("%v QoS %d: got %v allocations a window, want 0", v, qos, got)
 			}
 			if ln.delivered < 200*16 || ln.faults.total() > 0 || ln.open != 0 || ln.unreleased != 0 {
-				t.Errorf("%v QoS %d: delivered %d, open %d, unreleased %d, faults %v", v, qos, ln.delivered, ln.open, ln.unreleased, ln.faults)
+				t.Errorf("%v QoS %d: delivered %d, open %d, unreleased %d, faults %v",
+					v, qos, ln.delivered, ln.open, ln.unreleased, ln.faults)
 			}
 		}
+	}
+}
+
+// BenchmarkMessage is what one costs without its system calls, sent and received.
+func BenchmarkMessage(b *testing.B) {
+	for qos := range byte(3) {
+		b.Run(fmt.Sprintf("qos=%d", qos), func(b *testing.B) {
+			r, pub, sub := pair(b, mqtt.V311, qos, 64)
+			for b.Loop() {
+				window(pub, sub)
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(r.lanes[0].delivered), "ns/message")
+		})
 	}
 }
