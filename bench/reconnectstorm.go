@@ -119,8 +119,12 @@ func (r *run) storm(ctx context.Context, herd []*client, f *feed) error {
 	var last time.Duration
 	r.each(func(ln *lane) { last = max(last, back[ln.index]) })
 	gone := r.checkSessions(herd)
-	r.figure("all clients back after", millis(last-from), "ms", true)
-	r.figure("all messages there after", millis(r.lastHeard(herd)-from), "ms", true)
+	if left == 0 {
+		r.figure("all clients back after", millis(last-from), "ms", true)
+	}
+	if r.missing(herd) == 0 {
+		r.figure("all messages there after", millis(r.lastHeard(herd)-from), "ms", true)
+	}
 	r.figure("clients back", float64(len(herd)-int(left)), "clients", false)
 	r.figure("sessions found again", float64(len(herd)-int(left)-gone), "sessions", false)
 	return nil

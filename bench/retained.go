@@ -79,6 +79,9 @@ func (r *run) replay(ctx context.Context, subs []*client) error {
 			return err
 		}
 		took := r.lastHeard(subs[i:i+1]) - asked
+		if r.counts().settled < uint64((i+1)*r.cfg.Messages) {
+			took = r.now() - asked // until we gave up
+		}
 		replaying += took
 		if i == 0 {
 			first = took

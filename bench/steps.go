@@ -97,17 +97,18 @@ func (r *run) publishAll(ctx context.Context, feeds ...*feed) error {
 }
 
 // lastHeard is when the last bytes came to any of the clients, in time of the run.
-func (r *run) lastHeard(clients []*client) time.Duration {
-	now, ago := r.now(), int32(math.MaxInt32)
-	us := uint32(now / time.Microsecond)
+func (r *run) lastHeard(clients []*client) (last time.Duration) {
 	r.each(func(ln *lane) {
+		now := r.now()
+		us := uint32(now / time.Microsecond)
 		for _, k := range clients {
-			if k.lane == ln {
-				ago = min(ago, int32(us-k.heard))
+			// What was heard more than half the clock's round ago, or never, is not the last.
+			if ago := int32(us - k.heard); k.lane == ln && k.heard != 0 && ago >= 0 {
+				last = max(last, now-time.Duration(ago)*time.Microsecond)
 			}
 		}
 	})
-	return now - time.Duration(ago)*time.Microsecond
+	return last
 }
 
 // watch has latency counted from now on, before counting begins.
