@@ -80,6 +80,7 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, handler func(Mess
 		s.Slot, s.Gen = b.slots.Take(l.id)
 		b.slots.SetFlags(s.Slot, fanout.SlotOnline, 0)
 		l.setSession(s.Slot, s)
+		l.guest.Store(true)
 		l.sinks[s.Slot] = func(m *fanout.Message) {
 			handler(Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.QoS, Retain: m.Retain})
 		}

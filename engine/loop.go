@@ -2,6 +2,7 @@ package engine
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -12,7 +13,7 @@ import (
 	"github.com/penstock-mqtt/penstock/trie"
 )
 
-// loop is what one event loop owns. Everything here is touched by its goroutine only, but the inbox.
+// loop is what one event loop owns. Everything here is touched by its goroutine only, but the inbox and guest.
 type loop struct {
 	b       *Broker
 	id      uint32
@@ -27,6 +28,7 @@ type loop struct {
 	count   counters
 
 	inbox fanout.Inbox
+	guest atomic.Bool // an embedder has subscribed here, once: his functions may take long, and no other loop is to wait
 	spare []fanout.Item
 	out   [][]fanout.Item // what other loops are told at the end of the pass
 
@@ -121,7 +123,11 @@ func (l *loop) endPass() {
 		}
 		to := l.b.loops[i]
 		wake, waiting := to.inbox.Push(l.out[i])
-		if wake {
+		switch {
+		case !wake:
+		case light(l.out[i]) && !to.guest.Load():
+			to.nl.Help()
+		default:
 			to.nl.Wake()
 		}
 		if waiting > highWater {
@@ -145,6 +151,24 @@ func (l *loop) endPass() {
 	l.count.flying.set(uint64(len(l.hold.flying)))
 	l.count.settle()
 }
+
+// light tells whether another loop's part is so little that waking it would cost more.
+func light(items []fanout.Item) bool {
+	if len(items) > maxLight {
+		return false
+	}
+	n := 0
+	for i := range items {
+		if k := items[i].Kind; k != 0 && k != itemShared {
+			return false
+		}
+		n += len(items[i].Targets)
+	}
+	return n <= maxLight
+}
+
+// maxLight is one message for one receiver: already with four, 50 pairs that wait for each message cost a tenth more.
+const maxLight = 1
 
 // session gives the session of a slot if this loop owns it.
 func (l *loop) session(slot uint32) *sess {

@@ -79,7 +79,7 @@ func (l *Loop) expire(now time.Duration) {
 
 // reap closes what was given to Close, and what Closed gives to it.
 func (l *Loop) reap() {
-	if l.reaping || len(l.closing) == 0 {
+	if l.reaping || l.helped || len(l.closing) == 0 {
 		return
 	}
 	l.reaping = true

@@ -5,7 +5,8 @@
 // Who owns what:
 //
 //   - A [Loop] is one goroutine. Every [Handler] method runs on the goroutine of the loop it concerns, so what hangs
-//     on a Loop or a Conn (their Value fields) needs no lock. Only [Loop.Wake], [Loop.Conns], [Loop.Index],
+//     on a Loop or a Conn (their Value fields) needs no lock. The exception is [Loop.Help]: then Wake and Flush of an
+//     idle loop run on the helper's goroutine, while the loop's own is kept out. Only [Loop.Wake], [Loop.Conns], [Loop.Index],
 //     [Engine.Enroll] and [Engine.Serve] may be called from anywhere; Conn's methods belong to its loop
 //     (the addresses and Loop() never change and may be read by anybody).
 //   - The bytes given to Data are the loop's read buffer: they are valid until Data returns.

@@ -25,6 +25,7 @@ func (e events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		l.adopted = gc
 		return nil, gnet.None
 	}
+	defer l.unlock(l.lock())
 	l.passes = 0
 	c.begin(gc)
 	l.openConn(c)
@@ -35,10 +36,13 @@ func (e events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 func (e events) OnTraffic(gc gnet.Conn) gnet.Action {
 	// All of it, always: what stays would be copied to gnet's ring and cost an allocation a read from then on.
 	b, _ := gc.Next(-1)
+	defer e.l.unlock(e.l.lock())
 	switch c := gc.Context().(type) {
 	case *Conn:
 		c.loop.passes = 0
+		c.loop.inData = true
 		c.loop.input(c, b)
+		c.loop.called()
 	case *Loop:
 		c.poked()
 	case ringer:
@@ -50,7 +54,8 @@ func (e events) OnTraffic(gc gnet.Conn) gnet.Action {
 	return gnet.None
 }
 
-func (events) OnClose(gc gnet.Conn, err error) gnet.Action {
+func (e events) OnClose(gc gnet.Conn, err error) gnet.Action {
+	defer e.l.unlock(e.l.lock())
 	if c, ok := gc.Context().(*Conn); ok && c.gc != nil {
 		c.loop.passes = 0
 		c.loop.ended(c, err)

@@ -18,6 +18,7 @@ const (
 	wantHeld
 	wantFlush // only to get a pass; Loop.deferred says whether to flush
 	wantPosted
+	wantReap // only to get a pass
 	wantStop
 	scheduled // a pass is on its way; whoever sets it sends it
 	dead      // set together with scheduled, for ever: nobody sends a pass any more
@@ -56,8 +57,14 @@ type Loop struct {
 	}
 	_   [64]byte
 	lag lag
+	own sync.Mutex // held by who runs the handler
 
-	// From here on the loop's goroutine only.
+	inside bool // the loop's goroutine only: it has own
+
+	// From here on who has own.
+	helped                                              bool // another loop does the pass
+	inData                                              bool
+	calls, lastCalls                                    int // sockets read since the last pass, and before it
 	deferred, inPass, flushing, reaping, stopping, gone bool
 	dice                                                uint32 // what lazyAck throws
 	passes                                              int    // since a socket was last looked at
@@ -103,9 +110,27 @@ func (l *Loop) Defer() {
 		if l.pending.Or(wantFlush|scheduled)&scheduled == 0 && !l.poke() {
 			l.send()
 		}
-	case !l.inPass: // within a pass Flush comes at its end anyway
+	case !l.inPass && !l.inData: // else Flush comes at its end anyway
 		l.want(wantFlush)
 	}
+}
+
+// called ends the reading of a socket. What it deferred is flushed now if nothing else is to be done, so that the loop
+// need not be woken for it; else at the end of the round.
+func (l *Loop) called() {
+	l.inData = false
+	l.calls++
+	if !l.deferred || l.stopping {
+		return
+	}
+	if l.lastCalls > 1 || !l.idle() {
+		l.want(wantFlush)
+		return
+	}
+	l.lastCalls, l.calls = l.calls, 0
+	l.inPass = true
+	l.steps(0)
+	l.inPass = false
 }
 
 // want asks for a pass. Who finds none scheduled sends it; the others have nothing to do.
@@ -130,10 +155,12 @@ type task Loop
 // Run implements gnet.Runnable.
 func (t *task) Run(context.Context) error {
 	l := (*Loop)(t)
+	defer l.unlock(l.lock())
 	if l.passes >= maxPasses && l.poke() {
 		return nil // the bits stay, poked sends the pass
 	}
 	l.passes++
+	l.lastCalls, l.calls = l.calls, 0
 	l.pass(l.pending.Swap(0))
 	if l.pending.Load() == 0 {
 		l.passes = 0 // nobody wants another, so gnet polls
@@ -166,6 +193,9 @@ func (l *Loop) steps(bits uint32) {
 	}
 	if bits&wantPosted != 0 {
 		l.unpost()
+	}
+	if bits&wantReap != 0 {
+		l.reap()
 	}
 	if bits&wantTick != 0 {
 		for _, a := range l.acceptors {
