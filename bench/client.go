@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/loop"
-	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
@@ -39,7 +38,7 @@ type client struct {
 	out    outbox
 	ledger ledger
 	member *member
-	in     *flow.Receiver // QoS 2 exchanges; made with the first
+	in     inbox
 
 	present    bool          // the last CONNACK said that there was a session
 	heard      uint32        // when the last bytes came, in microseconds of the run
@@ -127,6 +126,10 @@ func (k *client) connack(flags byte, body []byte) {
 	}
 	if p.SessionPresent && !k.resume {
 		ln.faults.note(protocol, "%s: session present after a clean start", k.id)
+	}
+	if !p.SessionPresent { // the broker's exchanges went with the session
+		ln.unreleased -= int64(k.in.open)
+		k.in = inbox{}
 	}
 	if err := k.limits(&p.Props); err != nil {
 		k.failed = fmt.Errorf("%s: %w", k.id, err)

@@ -71,10 +71,7 @@ func (r *run) close() {
 func (r *run) balance() {
 	for _, k := range r.clients {
 		k.ledger.all(func(t *track) { k.lane.missing(t, k.id) })
-		if k.in != nil {
-			n := uint64(k.in.Len())
-			k.lane.faults.notes(stalled, n, "%s: %d exchanges of QoS 2 were not released", k.id, n)
-		}
+		k.lane.faults.notes(stalled, uint64(k.in.open), "%s: %d exchanges of QoS 2 were not released", k.id, k.in.open)
 		for _, f := range k.feeds {
 			k.lane.faults.notes(stalled, uint64(f.open), "%s: %d exchanges of QoS %d were not ended", k.id, f.open, f.qos)
 		}

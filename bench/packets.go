@@ -165,12 +165,11 @@ func (k *client) pubrec(id uint16, reason mqtt.Reason) {
 
 // pubrel ends an exchange of the broker's. One that is not open is answered all the same, as it must be.
 func (k *client) pubrel(id uint16) {
-	if k.in == nil || !k.in.Pubrel(id) {
+	if !k.in.end(id) {
 		if k.reconnects == 0 {
 			k.lane.faults.note(protocol, "%s: PUBREL for packet %d, which is not open", k.id, id)
 		}
 	} else {
-		k.in.Completed(id)
 		k.lane.unreleased--
 	}
 	k.answer(mqtt.PUBCOMP, id)

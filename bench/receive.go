@@ -3,7 +3,6 @@ package bench
 import (
 	"bytes"
 
-	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
@@ -62,12 +61,8 @@ func (k *client) cut(flags byte, body []byte) (topic []byte, id uint16, payload 
 
 // exchange takes a PUBLISH of QoS 2; false when it is the repeat of an open one, which brings nothing new.
 func (k *client) exchange(flags byte, id uint16) bool {
-	if k.in == nil {
-		k.in = new(flow.Receiver)
-	}
-	v := k.in.Publish(id, 2)
 	k.answer(mqtt.PUBREC, id)
-	if v == flow.New {
+	if k.in.begin(id) {
 		k.lane.unreleased++
 		return true
 	}
