@@ -74,7 +74,7 @@ var layers = map[string]layer{
 	"bench/internal/human":  {},
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
-		imports: "codec/mqtt codec/flow bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
+		imports: "codec/mqtt bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
 		tests:   "engine bench/internal/faulty",
 	},
 	"bench/compare": {imports: "bench bench/internal/human codec/client codec/mqtt" + yaml, tests: "engine"},
