@@ -54,3 +54,20 @@ func TestALargeHeaderIsRefused(t *testing.T) {
 		t.Errorf("got %q, want 431", line)
 	}
 }
+
+func TestABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	r := run(t, local(t))
+	for _, body := range []string{"Content-Length: 100", "Transfer-Encoding: chunked"} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(r.admin.URLs()[0], "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_, _ = io.WriteString(c, "POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\n"+body+"\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 403 ") {
+			t.Errorf("%s: got %q, %v, want 403 and the end of the connection", body, answer, err)
+		}
+	}
+}

@@ -26,17 +26,21 @@ func TestOnlyOurOwnHostsAreAnswered(t *testing.T) {
 func TestPagesOfOtherSitesAreNotAnswered(t *testing.T) {
 	r := run(t, local(t))
 	for _, tt := range []struct {
-		site, mode string
-		want       int
+		site, mode, dest string
+		want             int
 	}{
-		{"cross-site", "no-cors", 403}, {"same-site", "cors", 403}, {"cross-site", "navigate", 200}, {"none", "navigate", 200}, {"same-origin", "cors", 200},
+		{"cross-site", "no-cors", "image", 403}, {"same-site", "cors", "empty", 403}, {"cross-site", "navigate", "document", 200},
+		{"cross-site", "navigate", "iframe", 403}, {"same-site", "navigate", "embed", 403},
+		{"none", "navigate", "document", 200}, {"same-origin", "cors", "empty", 200},
 	} {
-		a := r.ask(request{path: "/metrics", header: map[string]string{"Sec-Fetch-Site": tt.site, "Sec-Fetch-Mode": tt.mode}})
+		a := r.ask(request{path: "/metrics", header: map[string]string{
+			"Sec-Fetch-Site": tt.site, "Sec-Fetch-Mode": tt.mode, "Sec-Fetch-Dest": tt.dest,
+		}})
 		if a.status != tt.want {
-			t.Errorf("%s %s: got %d, want %d", tt.site, tt.mode, a.status, tt.want)
+			t.Errorf("%s %s %s: got %d, want %d", tt.site, tt.mode, tt.dest, a.status, tt.want)
 		}
 		if cors := a.header.Get("Access-Control-Allow-Origin"); cors != "" {
-			t.Errorf("%s %s: got Access-Control-Allow-Origin %q, want none", tt.site, tt.mode, cors)
+			t.Errorf("%s %s %s: got Access-Control-Allow-Origin %q, want none", tt.site, tt.mode, tt.dest, cors)
 		}
 	}
 }

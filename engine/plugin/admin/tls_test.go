@@ -132,3 +132,38 @@ func TestClientCertificatesLetIn(t *testing.T) {
 		t.Errorf("after a reload: got %v, the certificate of before: %v", err, after)
 	}
 }
+
+func TestWhoCameBeforeCertificatesWereAskedForIsAskedForOne(t *testing.T) {
+	a := newAuthority(t)
+	cert, key := a.issue(t, "server")
+	cfg := Config{Listen: []string{"0.0.0.0:0"}, Socket: Off, Token: token, TLS: TLS{Cert: cert, Key: key}}
+	r := run(t, cfg)
+	_, port, _ := strings.Cut(r.admin.URLs()[0], "]:")
+	roots, err := authorities(a.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	defer transport.CloseIdleConnections()
+	get := func(path string) int {
+		resp, err := (&http.Client{Transport: transport}).Get("https://127.0.0.1:" + port + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode
+	}
+	if got := get("/healthz"); got != 200 {
+		t.Fatalf("a probe: got %d, want 200", got)
+	}
+	cfg.Token, cfg.TLS.ClientCA = "", a.file
+	apply, err := r.admin.Prepare(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply()
+	if got := get("/metrics"); got != 401 {
+		t.Errorf("over the connection of before, without a certificate: got %d, want 401", got)
+	}
+}
