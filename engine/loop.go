@@ -50,6 +50,7 @@ type loop struct {
 	scratch    []byte
 	vec        [][]byte
 	seqBlock   []uint64
+	pickBlock  []pick
 	seqLists   [][]uint64
 	ids        []uint32
 	deliveries []store.Delivery
@@ -167,8 +168,9 @@ func light(items []fanout.Item) bool {
 	return n <= maxLight
 }
 
-// maxLight is one message for one receiver: already with four, 50 pairs that wait for each message cost a tenth more.
-const maxLight = 1
+// maxLight is in deliveries. At 20,000 messages a second for 50 pairs, a delivery cost 24.7 µs with 1, 17.0 with 3 and
+// 13.6 with 8; a few more would take from a fan-out what two loops do at the same time.
+const maxLight = 8
 
 // session gives the session of a slot if this loop owns it.
 func (l *loop) session(slot uint32) *sess {
