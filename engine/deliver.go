@@ -153,7 +153,7 @@ func (l *loop) deliverWaiting(items []waiting) {
 	for i := range items {
 		w := &items[i]
 		if w.group != nil {
-			l.deliverShared(w.msg, pick{group: w.group, target: w.target, seq: w.seq})
+			l.deliverShared(w.msg, &pick{group: w.group, target: w.target, seq: w.seq})
 		} else {
 			l.deliverTo(w.msg, w.plan, w.target, w.seq)
 			l.forms.Done(&l.pool)

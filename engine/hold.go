@@ -199,8 +199,8 @@ func (l *loop) deliverLate(d lateDelivery) {
 		}
 	}
 	l.forms.Done(&l.pool)
-	for _, k := range d.to {
-		l.toOne(d.msg, k)
+	for i := range d.to {
+		l.toOne(d.msg, &d.to[i])
 	}
 }
 

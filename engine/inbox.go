@@ -5,7 +5,7 @@ import "github.com/penstock-mqtt/penstock/fanout"
 // Kinds of inbox items beside messages.
 const (
 	itemCall   = 1 + iota // Arg is a func(*loop)
-	itemShared            // a message for the member of a shared group that Arg, a pick, names
+	itemShared            // a message for the member of a shared group that Arg, a *pick, names
 	itemDetach            // Arg is a detach: another loop claims the session in Slot
 	itemAttach            // Arg is the *sess that was claimed, or nil: there is none any more
 	itemFence             // Arg is the fence's number; Slot the loop that waits
@@ -53,7 +53,7 @@ func (l *loop) item(it *fanout.Item) {
 		l.deliverItem(it)
 		l.pool.Release(it.Msg, 1)
 	case itemShared:
-		l.deliverShared(it.Msg, it.Arg.(pick))
+		l.deliverShared(it.Msg, it.Arg.(*pick))
 		l.pool.Release(it.Msg, 1)
 	case itemCall:
 		it.Arg.(func(*loop))(l)

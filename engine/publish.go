@@ -264,7 +264,7 @@ func (l *loop) choose(m *fanout.Message, plan *fanout.Plan, from origin) []pick 
 	if len(plan.Groups) == 0 {
 		return nil
 	}
-	picks := make([]pick, 0, len(plan.Groups))
+	picks := l.takePicks(len(plan.Groups))
 	for _, g := range plan.Groups {
 		t, ok := g.Choose(l.b.slots, l.choice(m, from.session))
 		if !ok {
@@ -319,13 +319,13 @@ func (l *loop) send2(m *fanout.Message, plan *fanout.Plan, seqs [][]uint64, pick
 		m.Hold(1)
 		l.tell(uint32(i), it)
 	}
-	for _, k := range picks {
-		l.toOne(m, k)
+	for i := range picks {
+		l.toOne(m, &picks[i])
 	}
 }
 
 // toOne sends a message to one session, wherever it is.
-func (l *loop) toOne(m *fanout.Message, k pick) {
+func (l *loop) toOne(m *fanout.Message, k *pick) {
 	owner := l.b.slots.Owner(k.target.Slot)
 	if owner == l.id {
 		l.deliverShared(m, k)
@@ -346,4 +346,17 @@ func (l *loop) takeSeqs(n int) []uint64 {
 	return list
 }
 
-const seqBlock = 1024
+// takePicks cuts an empty list off a block, as takeSeqs does: a pick crosses loops by its address.
+func (l *loop) takePicks(n int) []pick {
+	if len(l.pickBlock) < n {
+		l.pickBlock = make([]pick, max(n, pickBlock))
+	}
+	list := l.pickBlock[:0:n]
+	l.pickBlock = l.pickBlock[n:]
+	return list
+}
+
+const (
+	seqBlock  = 1024
+	pickBlock = 128
+)

@@ -22,7 +22,7 @@ func (l *loop) choice(m *fanout.Message, publisher *sess) fanout.Choice {
 }
 
 // deliverShared gives a message to the member that was chosen for it, or to another if that one's session has ended.
-func (l *loop) deliverShared(m *fanout.Message, k pick) {
+func (l *loop) deliverShared(m *fanout.Message, k *pick) {
 	s := l.session(k.target.Slot)
 	switch {
 	case s == nil && l.pending[k.target.Slot] != nil:
@@ -76,7 +76,7 @@ func (l *loop) redirect(m *fanout.Message, g *fanout.Group, except uint32, onlin
 			return true
 		}
 	}
-	l.toOne(m, k)
+	l.toOne(m, &k)
 	return true
 }
 

@@ -9,16 +9,10 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// holdAtZero fails when a packet costs an allocation.
+// holdAtZero fails when a packet costs an allocation. What a wake of a loop costs is not a packet's: the allocations of
+// short bursts are taken off those of long ones. The 0.05 that is let pass, one in twenty packets, is for what the runtime
+// allocates now and then behind a test's back, and for the blocks from which sequence numbers and choices are cut.
 func holdAtZero(t *testing.T, r round) {
-	t.Helper()
-	holdAt(t, r, 0)
-}
-
-// holdAt fails when a packet costs more allocations than want. What a wake of a loop costs is not a packet's: the
-// allocations of short bursts are taken off those of long ones. The 0.05 beyond, one in twenty packets, is not for the
-// broker: the runtime allocates now and then behind a test's back.
-func holdAt(t *testing.T, r round, want float64) {
 	t.Helper()
 	const long, short, slack = 60, 12, 0.05
 	many, few := r(long), r(short)
@@ -26,8 +20,8 @@ func holdAt(t *testing.T, r round, want float64) {
 		many() // buffers, tables and what loops keep for each other grow to their working size
 	}
 	got := (testing.AllocsPerRun(200, many) - testing.AllocsPerRun(200, few)) / (long - short)
-	if got > want+slack {
-		t.Errorf("got %.3f allocations a packet, want %.2f", got, want)
+	if got > slack {
+		t.Errorf("got %.3f allocations a packet, want 0", got)
 	}
 }
 
@@ -60,17 +54,15 @@ func TestOverlappingWildcardsDoNotAllocate(t *testing.T) {
 	holdAtZero(t, passed(pub, subs, topic, 1, mqtt.V5, all))
 }
 
-// The default strategy deals in turn, so that each member's part of a burst is known. The list of members chosen for a
-// message is one allocation, and what crosses to another loop, here two of three, is one more.
-func TestSharedSubscriptionAllocatesItsChoiceOnly(t *testing.T) {
+// The default strategy deals in turn, so that each member's part of a burst is known.
+func TestASharedSubscriptionDoesNotAllocate(t *testing.T) {
 	for qos := range byte(3) {
 		for _, loops := range []int{1, 2} {
 			t.Run(fmt.Sprintf("qos%d/loops%d", qos, loops), func(t *testing.T) {
 				_, addr := startBroker(t, loops)
 				pub := dial(t, addr, "pub", mqtt.V311)
 				subs := subscribers(t, addr, 3, "$share/group/perf/+/x", qos, mqtt.V311)
-				want := 1 + float64(loops-1)*2/3
-				holdAt(t, passed(pub, subs, topic, qos, mqtt.V311, func(n int) int { return n / len(subs) }), want)
+				holdAtZero(t, passed(pub, subs, topic, qos, mqtt.V311, func(n int) int { return n / len(subs) }))
 			})
 		}
 	}
