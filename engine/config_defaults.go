@@ -28,7 +28,7 @@ func DefaultConfig() Config {
 			MaxClientIDLength:       65535,
 		},
 		Session: Session{
-			MaxQueuedMessages:          10000,
+			MaxQueuedMessages:          100000,
 			MaxQueuedBytes:             16 * MiB,
 			QueuePolicy:                DropOldest,
 			SharedSubscriptionStrategy: StrategyRoundRobin,
