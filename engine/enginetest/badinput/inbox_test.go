@@ -15,8 +15,8 @@ import (
 	"github.com/penstock-mqtt/penstock/engine/enginetest/rig"
 )
 
-// What a loop may have waiting before those who feed it stop reading: engine/loop.go.
-const highWater = 32768
+// What a loop may have waiting before those who feed it stop reading: engine/inbox.go.
+const highWater = 4096
 
 // Publishers wait for a loop that cannot keep up with them, and go on when it can.
 func TestPublishersWaitForALoopThatIsBehind(t *testing.T) {
