@@ -102,8 +102,11 @@ func (r *run) lastHeard(clients []*client) (last time.Duration) {
 		now := r.now()
 		us := uint32(now / time.Microsecond)
 		for _, k := range clients {
+			if k.lane != ln {
+				continue
+			}
 			// What was heard more than half the clock's round ago, or never, is not the last.
-			if ago := int32(us - k.heard); k.lane == ln && k.heard != 0 && ago >= 0 {
+			if ago := int32(us - k.heard); k.heard != 0 && ago >= 0 {
 				last = max(last, now-time.Duration(ago)*time.Microsecond)
 			}
 		}
