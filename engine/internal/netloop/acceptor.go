@@ -41,6 +41,7 @@ type Acceptor struct {
 	fd      int        // -1 once stopped
 	bell    bell
 	spare   int       // descriptor of /dev/null; -1: given up
+	hung    bool      // the host's epoll set knows the listener
 	resting bool      // until the next tick
 	warned  time.Time // when an error was logged last
 }
@@ -95,22 +96,30 @@ func (a *Acceptor) take(ln net.Listener) (err error) {
 	return nil
 }
 
-// begin puts the listener into the host's epoll set.
+// begin makes the acceptor one of the host's.
 func (a *Acceptor) begin() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fd < 0 {
-		return
+	if a.fd >= 0 {
+		a.host.acceptors = append(a.host.acceptors, a)
+		a.hang()
 	}
+}
+
+// hang puts the listener into the host's epoll set, or rests until that can be tried again.
+func (a *Acceptor) hang() {
 	a.reserve()
-	err := a.bell.hang(a.host, a)
+	var err error
+	if a.bell.fd < 0 {
+		err = a.bell.hang(a.host, a)
+	}
 	if err == nil {
 		err = a.bell.watch(a.fd, unix.EPOLL_CTL_ADD, true)
 	}
 	if err != nil {
-		a.e.log.Error("cannot accept", "listener", a.addr, "err", err)
+		a.warn("cannot accept yet", err)
 	}
-	a.host.acceptors = append(a.host.acceptors, a)
+	a.hung, a.resting = err == nil, err != nil
 }
 
 // Accepted returns how many connections were handed to loops.
@@ -123,9 +132,7 @@ func (a *Acceptor) Shed() uint64 { return a.shed.Load() }
 // Connections stay.
 func (a *Acceptor) Stop() {
 	a.once.Do(func() {
-		a.e.mu.Lock()
-		delete(a.e.acceptors, a)
-		a.e.mu.Unlock()
+		defer a.forget() // last: until then the engine, when it stops, waits for us before it closes the host's epoll set
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if a.bell.fd >= 0 {
@@ -141,6 +148,13 @@ func (a *Acceptor) Stop() {
 		}
 		a.host.post(a.end)
 	})
+}
+
+// forget tells the engine that it need not stop this acceptor any more.
+func (a *Acceptor) forget() {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	delete(a.e.acceptors, a)
 }
 
 // end takes down what begin put up.
@@ -231,10 +245,7 @@ func (a *Acceptor) entered(value any, err error) {
 // and what accept then returns is closed unless another has become free: a few at once, for clients in the backlog would
 // wait in vain. Then, and after other errors, it rests: the loop does not look at the listener until its next tick.
 func (a *Acceptor) recoverFrom(err error, sheds int) bool {
-	if time.Since(a.warned) > warnEvery {
-		a.warned = time.Now()
-		a.e.log.Warn("accept failed", "listener", a.addr, "err", err, "shed", a.Shed())
-	}
+	a.warn("accept failed", err)
 	if a.spare >= 0 && (err == unix.EMFILE || err == unix.ENFILE) {
 		_ = unix.Close(a.spare)
 		a.spare = -1
@@ -246,11 +257,23 @@ func (a *Acceptor) recoverFrom(err error, sheds int) bool {
 	return false
 }
 
+// warn logs why clients have to wait, now and then.
+func (a *Acceptor) warn(what string, err error) {
+	if time.Since(a.warned) > warnEvery {
+		a.warned = time.Now()
+		a.e.log.Warn(what, "listener", a.addr, "err", err, "shed", a.Shed())
+	}
+}
+
 // wake ends a rest.
 func (a *Acceptor) wake() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.resting && a.fd >= 0 {
+	switch {
+	case !a.resting || a.fd < 0:
+	case !a.hung:
+		a.hang()
+	default:
 		a.resting = a.bell.watch(a.fd, unix.EPOLL_CTL_MOD, true) != nil
 	}
 }
