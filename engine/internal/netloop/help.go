@@ -28,12 +28,17 @@ func (l *Loop) unlock(outermost bool) {
 }
 
 // Help wakes the loop as Wake does, or runs Handler.Wake and what it defers at once, on the caller's goroutine, if the
-// loop has nothing else to do. The caller is another loop, in its pass.
-func (l *Loop) Help() {
-	if !l.help() {
-		l.Wake()
+// loop has nothing else to do: then it says true. The caller is another loop, in its pass.
+func (l *Loop) Help() bool {
+	if l.help() {
+		return true
 	}
+	l.Wake()
+	return false
 }
+
+// Helped says, in Wake and Flush, whether it is another loop that runs them.
+func (l *Loop) Helped() bool { return l.helped }
 
 func (l *Loop) help() bool {
 	if l.pending.Load() != 0 || !l.own.TryLock() {

@@ -38,7 +38,7 @@ func TestABusyLoopIsWokenInstead(t *testing.T) {
 	first, second, q := helper(t, &hooks{}, func(*Loop) { in <- struct{}{}; <-gate })
 	second.Wake()
 	recv(t, "the first Wake", in)
-	q.on(t, first, second.Help) // returns although the gate is closed
+	q.on(t, first, func() { second.Help() }) // returns although the gate is closed
 	if len(in) != 0 {
 		t.Error("Wake ran while the loop was in another")
 	}
@@ -84,7 +84,7 @@ func TestAConnectionThatAHelperClosesEndsOnItsOwnLoop(t *testing.T) {
 
 // Two loops that help each other while both have clients: the race detector looks at what the lock is for.
 func TestLoopsThatHelpEachOtherServeTheirClients(t *testing.T) {
-	var served atomic.Int64
+	var helped atomic.Int64
 	e := start(t, 2, &hooks{
 		wake: func(l *Loop) { l.Value = 0; l.Defer() },
 		data: func(c *Conn, b []byte) {
@@ -95,8 +95,9 @@ func TestLoopsThatHelpEachOtherServeTheirClients(t *testing.T) {
 		flush: func(l *Loop) {
 			if l.Value != 0 { // something was read
 				l.Value = 0
-				l.e.loops[1-l.Index()].Help()
-				served.Add(1)
+				if l.e.loops[1-l.Index()].Help() {
+					helped.Add(1)
+				}
 			}
 		},
 	})
@@ -123,5 +124,5 @@ func TestLoopsThatHelpEachOtherServeTheirClients(t *testing.T) {
 	for range clients {
 		recv(t, "a client that is done", done)
 	}
-	eventually(t, "passes that helped", func() bool { return served.Load() > 0 })
+	eventually(t, "passes that helped", func() bool { return helped.Load() > 0 })
 }
