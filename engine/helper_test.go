@@ -14,10 +14,15 @@ import (
 // twoLoops starts a broker with two loops and returns its address.
 func twoLoops(t *testing.T) (*Broker, string) {
 	t.Helper()
+	return withLoops(t, 2, Parts{})
+}
+
+func withLoops(t *testing.T, loops int, parts Parts) (*Broker, string) {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listeners = []Listener{{Kind: KindTCP, Address: "127.0.0.1:0"}}
-	cfg.Loops, cfg.Sys.Interval = 2, 0
-	b, err := New(cfg, Parts{})
+	cfg.Loops, cfg.Sys.Interval = loops, 0
+	b, err := New(cfg, parts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,7 @@ type counters struct {
 	owed                  counter      // bytes queued for connections, as of the last pass
 	flying                counter      // batches that the store has not confirmed, as of the last pass
 	panics                counter
+	helped                counter // passes of other loops that were done here
 	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
 }
