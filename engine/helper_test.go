@@ -29,14 +29,17 @@ func withLoops(t *testing.T, loops int, parts Parts) (*Broker, string) {
 	if err := b.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := b.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { stop(t, b) })
 	return b, strings.TrimPrefix(b.Addrs()[0].URL, "tcp://")
+}
+
+func stop(t *testing.T, b *Broker) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := b.Stop(ctx); err != nil {
+		t.Error(err)
+	}
 }
 
 // connOn opens a connection that a certain loop has.
