@@ -219,7 +219,7 @@ func (l *loop) open(s *sess, seq uint64, qos byte, o session.Open) uint16 {
 	l.keep(o.Msg)
 	id := s.Send.Start(seq, qos, o)
 	if s.Send.Quota() == 0 {
-		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+		l.setBusy(s, true)
 	}
 	return id
 }
@@ -316,13 +316,26 @@ func (l *loop) enqueue(s *sess, d *session.Delivery) {
 	}
 	l.keep(d.Msg)
 	s.Queue.Push(*d)
-	l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+	l.setBusy(s, true)
 }
 
 // waiting tells whether pump has anything to do for a session.
 func (l *loop) waiting(s *sess) bool {
-	return s.Queue.Len() > 0 || s.Send != nil && s.Send.Pending() || s.conn != nil && s.conn.replay() != nil ||
-		l.b.slots.Flags(s.Slot)&fanout.SlotBusy != 0
+	return s.Queue.Len() > 0 || s.Send != nil && s.Send.Pending() || s.conn != nil && s.conn.replay() != nil || s.Busy
+}
+
+// setBusy tells whoever chooses among members of shared subscriptions. The session keeps a copy: publishers on other loops
+// write beside the flag each time they take a sequence number, so that to read it costs a message to their core.
+func (l *loop) setBusy(s *sess, busy bool) {
+	switch {
+	case busy == s.Busy:
+		return
+	case busy:
+		l.b.slots.SetFlags(s.Slot, fanout.SlotBusy, 0)
+	default:
+		l.b.slots.SetFlags(s.Slot, 0, fanout.SlotBusy)
+	}
+	s.Busy = busy
 }
 
 // pump sends what waits, as far as the window and the socket allow.
@@ -360,7 +373,7 @@ func (l *loop) pump(s *sess) {
 		l.pool.Release(d.Msg, 1)
 	}
 	if s.Queue.Len() == 0 && (s.Send == nil || s.Send.Quota() > 0) {
-		l.b.slots.SetFlags(s.Slot, 0, fanout.SlotBusy)
+		l.setBusy(s, false)
 	}
 	if c.replay() != nil {
 		l.replayMore(c)

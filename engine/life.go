@@ -79,6 +79,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	l.count.online.add(1)
 
 	l.b.slots.SetFlags(s.Slot, fanout.SlotOnline, fanout.SlotBusy)
+	s.Busy = false
 	doubt := l.uncommitted()
 	l.storeSession(s)
 	if h := l.b.parts.Hooks; h != nil && h.Connected != nil {
@@ -110,6 +111,7 @@ func (l *loop) offline(s *sess, c *conn) {
 	l.count.online.sub(1)
 	l.count.disconnects.add(1)
 	l.b.slots.SetFlags(s.Slot, 0, fanout.SlotOnline|fanout.SlotBusy)
+	s.Busy = false
 	l.reshare(s, false)
 	switch {
 	case s.Will == nil:

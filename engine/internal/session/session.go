@@ -80,6 +80,7 @@ type Session struct {
 	Expiry    uint32 // Session Expiry Interval in seconds
 	Loading   bool   // queued messages are being read from the store
 	Grouped   bool   // a shared subscription sent it something
+	Busy      bool   // its window is full or messages wait before it, as its slot says
 	Sink      bool   // an embedder's function gets its messages instead of a connection
 
 	// An idle session costs its name and a subscription: what it does not use it does not have.
