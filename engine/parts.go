@@ -33,7 +33,7 @@ type Parts struct {
 	Clock func() time.Duration
 }
 
-// Rewriter looks at a PUBLISH before it is authorized. It runs on the client's event loop and must not block.
+// Rewriter looks at a PUBLISH before it is authorized. It runs on an event loop, one call for a client at a time, and must not block.
 type Rewriter interface {
 	// Rewrite may change the Topic, which includes the listener's mountpoint, the Payload and Retain; what it puts there
 	// must not be changed afterwards. A reason of 0x80 or above refuses the message: 5.0 publishers are told, for others it
@@ -41,7 +41,7 @@ type Rewriter interface {
 	Rewrite(c ClientInfo, m *Message) mqtt.Reason
 }
 
-// Hooks observe what clients do. Each func may be nil; each runs on the client's event loop and must not block, nor
+// Hooks observe what clients do. Each func may be nil; each runs on an event loop, one call for a client at a time, and must not block, nor
 // call the broker's methods that wait for a loop. Slices are valid until the hook returns. Topics and filters are as the
 // broker knows them, with the mountpoint of the client's listener.
 type Hooks struct {
