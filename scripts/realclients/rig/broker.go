@@ -33,7 +33,7 @@ var listening = regexp.MustCompile(`(?m)^penstock: listening on tcp://(\S+)$`)
 
 func (b *Broker) start() {
 	b.t.Helper()
-	args := append([]string{"--listen", "tcp://" + b.Addr, "--log-level", "debug"}, b.args...)
+	args := append([]string{"--listen", "tcp://" + b.Addr, "--log-level", "debug", "--admin", "off", "--set", "admin.socket=off"}, b.args...)
 	b.process = Spawn(b.t, Command{Name: Program(b.t), Args: args})
 	b.process.Await("its address", listening.MatchString)
 	b.Addr = listening.FindStringSubmatch(b.process.Out())[1]

@@ -62,16 +62,12 @@ func TestTheREADMEsQuickStartWorks(t *testing.T) {
 		return command
 	}
 
-	lines := served
-	if probe, err := net.Listen("tcp", "127.0.0.1:18083"); err == nil {
-		probe.Close()
-	} else {
-		lines = served[:len(served)-1] // the broker does without its default address
-		t.Log("port 18083 is taken; the line about it will not come")
-	}
 	broker := shell(t, at(serve, " --listen tcp://127.0.0.1:"))
-	want := strings.Join(lines, "\n") + "\n"
-	broker.Await("the lines in README.md", func(out string) bool { return out == strings.ReplaceAll(want, ":1883", ":"+port) })
+	broker.Await("the lines in README.md", func(out string) bool {
+		all := strings.ReplaceAll(strings.Join(served, "\n")+"\n", ":1883", ":"+port)
+		// A broker that finds the admin listener's default port taken does without it and its line.
+		return out == all || out == strings.TrimSuffix(all, served[len(served)-1]+"\n") && adminTaken()
+	})
 	exchange(t, at(mosquittos[0], " -p "), at(mosquittos[1], " -p "))
 
 	rig.Run(t, shellCommand(build))
@@ -110,4 +106,14 @@ func shell(t *testing.T, command string) *rig.Process { return rig.Spawn(t, shel
 
 func shellCommand(command string) rig.Command {
 	return rig.Command{Name: "sh", Args: []string{"-c", command}, Dir: rig.Root()}
+}
+
+// adminTaken tells whether something else listens where the broker's admin listener would by default.
+func adminTaken() bool {
+	probe, err := net.Listen("tcp", "127.0.0.1:18083")
+	if err != nil {
+		return true
+	}
+	probe.Close()
+	return false
 }
