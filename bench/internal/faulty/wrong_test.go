@@ -159,8 +159,10 @@ func TestConnectionsAreEnded(t *testing.T) {
 		b := start(t, faulty.Rule{Do: do, Every: 3})
 		c, _ := dial(t, b, client.Options{CleanStart: true})
 		got := inbox(t, c, 0, "t")
-		publish(t, c, 0, "t", "1", "2", "3")
+		publish(t, c, 0, "t", "1", "2")
 		expect(t, got, "1", "2")
+		// Whether the third is taken for sent depends on how soon the end of the connection is seen.
+		_ = c.Publish(patience(t), client.Message{Topic: "t", Payload: []byte("3")})
 		select {
 		case <-c.Done():
 		case <-patience(t).Done():
