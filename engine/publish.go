@@ -358,5 +358,5 @@ func (l *loop) takePicks(n int) []pick {
 
 const (
 	seqBlock  = 1024
-	pickBlock = 128
+	pickBlock = 1024
 )

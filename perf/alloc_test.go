@@ -19,7 +19,12 @@ func holdAtZero(t *testing.T, r round) {
 	for range 400 {
 		many() // buffers, tables and what loops keep for each other grow to their working size
 	}
-	got := (testing.AllocsPerRun(200, many) - testing.AllocsPerRun(200, few)) / (long - short)
+	got := 1.0
+	for range 3 { // what others allocate meanwhile does not come three times
+		if got = (testing.AllocsPerRun(200, many) - testing.AllocsPerRun(200, few)) / (long - short); got <= slack {
+			break
+		}
+	}
 	if got > slack {
 		t.Errorf("got %.3f allocations a packet, want 0", got)
 	}
