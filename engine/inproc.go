@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/fanout"
 	"github.com/penstock-mqtt/penstock/trie"
@@ -25,7 +26,8 @@ type Message struct {
 var ErrStopped = errors.New("engine: the broker does not run")
 
 // Publish publishes a message of the embedding program, as if an unrestricted client had. It returns when the message
-// is with every receiver's queue on the publishing loop and on its way to the others.
+// is with every receiver's queue on the publishing loop and on its way to the others. Messages of one topic that are
+// published one after the other arrive in that order.
 func (b *Broker) Publish(ctx context.Context, m Message) error {
 	switch {
 	case !trie.ValidName(m.Topic), !utf8.Valid(m.Topic):
@@ -35,7 +37,7 @@ func (b *Broker) Publish(ctx context.Context, m Message) error {
 	case len(m.Payload) > maxPayload:
 		return fmt.Errorf("engine: publish %d bytes: %w", len(m.Payload), mqtt.PacketTooLarge)
 	}
-	return b.run(ctx, b.pick(), func(l *loop) error {
+	return b.run(ctx, b.pickFor(m.Topic), func(l *loop) error {
 		l.publishOwn(m.Topic, m.Payload, m.QoS, m.Retain, m.Expiry)
 		return nil
 	})
@@ -168,6 +170,14 @@ func (b *Broker) run(ctx context.Context, l *loop, f func(l *loop) error) error 
 	case <-b.ctx.Done():
 		return ErrStopped
 	}
+}
+
+// pickFor is the loop that publishes the embedder's messages of a topic: one after the other, they stay in order.
+func (b *Broker) pickFor(topic []byte) *loop {
+	if len(b.loops) == 0 || b.ctx.Err() != nil {
+		return nil
+	}
+	return b.loops[xxhash.Sum64(topic)%uint64(len(b.loops))]
 }
 
 // pick takes the loops in turn; nil when the broker does not run.

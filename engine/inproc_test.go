@@ -152,3 +152,48 @@ func TestNothingGoesInOrOutOfABrokerThatDoesNotRun(t *testing.T) {
 		t.Errorf("disconnect: got %v %v", found, err)
 	}
 }
+
+// The first message is routed and not yet on its way to the subscriber's loop when the second is published.
+func TestMessagesOfATopicPublishedInProcessArriveInOrder(t *testing.T) {
+	b, addr := serve(t, settings(), Parts{})
+	c, _ := meet(t, addr, "c")
+	home := 0
+	onLoop(t, b, 1, func(l *loop) {
+		if l.count.online.v.Load() > 0 {
+			home = 1
+		}
+	})
+	topic := "t"
+	for b.pickFor([]byte(topic)) == b.loops[home] {
+		topic += "t"
+	}
+	got := make(chan string, 2)
+	if _, err := c.Subscribe(soon(t), []client.Filter{{Filter: topic, QoS: 1}}, func(m *client.Message) { got <- string(m.Payload) }); err != nil {
+		t.Fatal(err)
+	}
+	publish := func(payload string) <-chan error {
+		done := make(chan error, 1)
+		go func() { done <- b.Publish(soon(t), Message{Topic: []byte(topic), Payload: []byte(payload), QoS: 1}) }()
+		return done
+	}
+	l := b.loops[1-home]
+	release, gate := stall(t, b, 1-home), make(chan struct{})
+	first := publish("first")
+	until(t, "the first message in the inbox", func() bool { return l.inbox.Len() == 1 })
+	l.post(func(*loop) { <-gate })
+	release()
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	second := publish("second")
+	until(t, "the second message behind the first, or before it", func() bool { return l.inbox.Len() > 0 || len(second) > 0 })
+	close(gate)
+	for _, want := range []string{"first", "second"} {
+		if p := <-got; p != want {
+			t.Errorf("got %q, want %q", p, want)
+		}
+	}
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}
