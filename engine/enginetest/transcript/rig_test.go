@@ -199,10 +199,8 @@ func (r *rig) barrier() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for range hops {
-		for range r.cfg.Loops {
-			if err := r.b.Publish(ctx, engine.Message{Topic: []byte("$barrier")}); err != nil {
-				r.s.fatalf("barrier: %v", err)
-			}
+		if _, err := r.b.Inventory(ctx); err != nil { // it is called on each loop
+			r.s.fatalf("barrier: %v", err)
 		}
 	}
 }
