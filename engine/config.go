@@ -15,11 +15,14 @@ type Config struct {
 	Loops int `yaml:"loops"`
 
 	Listeners []Listener `yaml:"listeners"`
+	TLS       TLS        `yaml:"tls"`
+	WebSocket WebSocket  `yaml:"websocket"`
 	Auth      Auth       `yaml:"auth"`
 	Limits    Limits     `yaml:"limits"`
 	Session   Session    `yaml:"session"`
 	Retain    Retain     `yaml:"retain"`
 	Store     Store      `yaml:"store"`
+	Drain     Drain      `yaml:"drain"`
 	Log       Log        `yaml:"log"`
 	Sys       Sys        `yaml:"sys"`
 }
@@ -30,23 +33,127 @@ type Listener struct {
 	Name string `yaml:"name"`
 	// Kind is the transport; KindTCP when empty.
 	Kind Kind `yaml:"kind"`
-	// Address is host:port. Port 0 takes a free one, an empty host every address of the machine.
+	// Address is host:port. Port 0 takes a free one, an empty host every address of the machine, IPv4 and IPv6. Of a unix
+	// listener it is the path of the socket.
 	Address string `yaml:"address"`
 	// Versions lists the accepted protocol levels: 3 (MQTT 3.1), 4 (3.1.1), 5 (5.0); all of them when empty.
 	Versions []int `yaml:"versions"`
-	// MaxConnections is how many clients the listener holds at a time; 0 does not limit it.
-	MaxConnections int `yaml:"max_connections"`
 	// Mountpoint is a prefix before every topic of the listener's clients, which never see it.
 	Mountpoint string `yaml:"mountpoint"`
 	// Auth overrides Config.Auth.Anonymous for this listener when not empty.
 	Auth Anonymous `yaml:"auth"`
+
+	// MaxConnections is how many clients the listener holds at a time; 0 does not limit it. One more is closed.
+	MaxConnections int `yaml:"max_connections"`
+	// MaxConnectionRate is how many connections are taken a second; 0 does not limit it. The others wait in the backlog.
+	MaxConnectionRate int `yaml:"max_connection_rate"`
+	// MaxConnecting and MaxConnectingPerAddress override Limits' when not 0.
+	MaxConnecting           int `yaml:"max_connecting"`
+	MaxConnectingPerAddress int `yaml:"max_connecting_per_address"`
+	// Proxy lists the networks (10.0.0.0/8) whose connections begin with a PROXY protocol header, version 1 or 2; a plain
+	// address is a network of one, "unix" the peers of a unix socket. Others are taken as they are.
+	Proxy []string `yaml:"proxy"`
+
+	// Nagle lets the kernel wait for more to send; off by default, since it delays small packets.
+	Nagle bool `yaml:"nagle"`
+	// TCPKeepAlive is the idle time after which the kernel probes a silent peer; 0 leaves that to MQTT's keep alive.
+	TCPKeepAlive time.Duration `yaml:"tcp_keep_alive"`
+	// TCPUserTimeout is how long sent bytes may stay unacknowledged before the kernel ends the connection; 0 is the
+	// kernel's own time, about a quarter of an hour.
+	TCPUserTimeout time.Duration `yaml:"tcp_user_timeout"`
+	// Mode is the permission of a unix socket, in octal; 0660 when empty.
+	Mode string `yaml:"mode"`
+
+	// Cert and Key are PEM files, pairwise, for tls and wss; a client that names a server by SNI gets the certificate that
+	// fits, any other the first.
+	Cert []string `yaml:"cert"`
+	Key  []string `yaml:"key"`
+	// OCSP are files with DER responses that are stapled, pairwise with Cert.
+	OCSP []string `yaml:"ocsp"`
+	// CA is the PEM file of the authorities that sign client certificates, CRL one with their revocation lists.
+	CA  string `yaml:"ca"`
+	CRL string `yaml:"crl"`
+	// ClientAuth says whether clients present a certificate: none, optional or require; require when there is a CA and
+	// this is empty.
+	ClientAuth ClientAuth `yaml:"client_auth"`
+	// MinTLS overrides TLS.MinVersion when not empty.
+	MinTLS TLSVersion `yaml:"min_tls"`
+	// RequireALPN refuses clients that do not offer the application protocol "mqtt".
+	RequireALPN bool `yaml:"require_alpn"`
+
+	// Path is that of WebSocket requests; DefaultPath when empty.
+	Path string `yaml:"path"`
+	// Origins lists the web origins (https://example.org) whose pages may connect; * is every one. When empty, a listener
+	// that lets anonymous clients in accepts pages of this machine and of its own host only, any other accepts all.
+	Origins []string `yaml:"origins"`
 }
 
 // Kind is the transport of a listener and the scheme of its URL.
 type Kind string
 
 // The kinds of listener.
-const KindTCP Kind = "tcp"
+const (
+	KindTCP  Kind = "tcp"
+	KindTLS  Kind = "tls"
+	KindWS   Kind = "ws"
+	KindWSS  Kind = "wss"
+	KindUnix Kind = "unix"
+)
+
+// DefaultPath is where WebSocket requests go that were told nothing.
+const DefaultPath = "/mqtt"
+
+// ClientAuth says whether clients present certificates.
+type ClientAuth string
+
+// The choices of client certificates.
+const (
+	ClientAuthNone     ClientAuth = "none"
+	ClientAuthOptional ClientAuth = "optional"
+	ClientAuthRequire  ClientAuth = "require"
+)
+
+// TLSVersion is a version of TLS.
+type TLSVersion string
+
+// The versions of TLS.
+const (
+	TLS12 TLSVersion = "1.2"
+	TLS13 TLSVersion = "1.3"
+)
+
+// TLS is what all tls and wss listeners have in common.
+type TLS struct {
+	// MinVersion is the oldest version that is spoken.
+	MinVersion TLSVersion `yaml:"min_version"`
+	// MaxHandshakes is how many handshakes may be on their way; others wait for their turn.
+	MaxHandshakes int `yaml:"max_handshakes"`
+	// HandshakeCores is how many of them may compute at a time; 0 is half the cores, at least one.
+	HandshakeCores int `yaml:"handshake_cores"`
+	// ReloadInterval is how often the files are looked at for a change; 0 never: SIGHUP alone reloads them.
+	ReloadInterval time.Duration `yaml:"reload_interval"`
+	// TicketRotation is how often the key of session tickets is replaced; a ticket is good for four times as long.
+	TicketRotation time.Duration `yaml:"ticket_rotation"`
+}
+
+// WebSocket is what all ws and wss listeners have in common.
+type WebSocket struct {
+	// MaxHeaderSize bounds the header of the HTTP request.
+	MaxHeaderSize Size `yaml:"max_header_size"`
+	// MaxFrameSize bounds the payload of a frame from a client. Packets may span frames.
+	MaxFrameSize Size `yaml:"max_frame_size"`
+	// PingInterval is after how much silence of the client a ping is sent, for proxies that end what is idle; 0 sends none.
+	PingInterval time.Duration `yaml:"ping_interval"`
+}
+
+// Drain is about the hand-over to the next process.
+type Drain struct {
+	// Timeout is how long the broker may take to take leave of its clients; then they are cut.
+	Timeout time.Duration `yaml:"timeout"`
+	// WillGrace is how long a client may take to come back to the next process before its will is published, where the
+	// will has no longer delay of its own.
+	WillGrace time.Duration `yaml:"will_grace"`
+}
 
 // Auth says who may connect without credentials, and how long an answer may take.
 type Auth struct {
@@ -83,7 +190,7 @@ type Limits struct {
 
 	// ServerKeepAlive replaces the keep alive a client asked for, in whole seconds; 0 leaves the client's.
 	ServerKeepAlive time.Duration `yaml:"server_keep_alive"`
-	// ConnectTimeout is how long a connection may take to send its CONNECT.
+	// ConnectTimeout is how long a connection may take from its beginning to the answer to its CONNECT, handshakes included.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 
 	// MaxInflight is how many QoS 1 and 2 PUBLISHes to one client may be unacknowledged at a time, however many more
@@ -95,6 +202,14 @@ type Limits struct {
 	OutboundTopicAliases int `yaml:"outbound_topic_aliases"`
 	// MaxPendingBytes is what is kept of a connection's bytes while its CONNECT is being decided.
 	MaxPendingBytes Size `yaml:"max_pending_bytes"`
+
+	// MaxConnectSize is the largest CONNECT; 0 leaves MaximumPacketSize.
+	MaxConnectSize Size `yaml:"max_connect_size"`
+	// MaxConnecting is how many connections of a listener may be there without an answer to their CONNECT; 0 does not limit
+	// it. Others wait in the backlog.
+	MaxConnecting int `yaml:"max_connecting"`
+	// MaxConnectingPerAddress is how many of them may be of one source address (IPv6: of one /64); one more is closed.
+	MaxConnectingPerAddress int `yaml:"max_connecting_per_address"`
 
 	// MaxTopicLevels is how many levels a topic name or filter may have.
 	MaxTopicLevels int `yaml:"max_topic_levels"`

@@ -10,6 +10,11 @@ const DefaultAddress = "127.0.0.1:1883"
 func DefaultConfig() Config {
 	return Config{
 		Listeners: []Listener{{Kind: KindTCP, Address: DefaultAddress}},
+		TLS: TLS{
+			MinVersion: TLS12, MaxHandshakes: 1024, ReloadInterval: 5 * time.Second, TicketRotation: 12 * time.Hour,
+		},
+		WebSocket: WebSocket{MaxHeaderSize: 8 * KiB, MaxFrameSize: 16 * MiB, PingInterval: 30 * time.Second},
+		Drain:     Drain{Timeout: 10 * time.Second, WillGrace: 30 * time.Second},
 		Auth:      Auth{Anonymous: AnonymousLoopback, Timeout: 5 * time.Second},
 		Limits: Limits{
 			MaximumPacketSize:       MiB,
@@ -24,6 +29,9 @@ func DefaultConfig() Config {
 			MaxOutboundBytes:        MiB,
 			OutboundTopicAliases:    16,
 			MaxPendingBytes:         64 * KiB,
+			MaxConnectSize:          512 * KiB,
+			MaxConnecting:           10000,
+			MaxConnectingPerAddress: 5000,
 			MaxTopicLevels:          128,
 			MaxClientIDLength:       65535,
 		},

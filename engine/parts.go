@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -26,11 +28,22 @@ type Parts struct {
 	Store store.Store
 	// Hooks observe the broker; nil costs nothing.
 	Hooks *Hooks
+	// Sockets are listening sockets that were opened for this process: by the one before it, or by a service manager. Each
+	// serves the listener of its name, or else of its address; those that none wants are closed.
+	Sockets []Socket
+	// State is what the process before handed over (Broker.HandOver); Start reads it to its end before anybody is served.
+	State io.Reader
 	// Version is what $SYS/broker/version says.
 	Version string
 	// Clock is the time on which everything that expires is measured: monotonic, from any beginning. nil takes the
 	// machine's. The loops look at it several times a second, so tests can let hours pass at once.
 	Clock func() time.Duration
+}
+
+// Socket is a listening socket that passes from one process to another.
+type Socket struct {
+	Name string // the listener's, as Listener.Title gives it; may be empty for one that is known by its address
+	File *os.File
 }
 
 // Rewriter looks at a PUBLISH before it is authorized. It runs on an event loop, one call for a client at a time, and must not block.

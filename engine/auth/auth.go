@@ -8,7 +8,9 @@ package auth
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
@@ -21,10 +23,36 @@ type Request struct {
 	Password      []byte
 	HasPassword   bool // so is an empty password
 	Listener      string
-	Remote, Local netip.AddrPort
+	Transport     string         // tcp, tls, ws, wss or unix
+	Remote, Local netip.AddrPort // behind a proxy, as it said; zero over a unix socket
 	Version       mqtt.Version
+	Certificate   *Certificate // the client's, verified; nil: none
+	HTTP          *HTTP        // of a WebSocket; else nil
 	Method        string // Authentication Method; empty: none
 	Data          []byte // Authentication Data
+}
+
+// Certificate is what an authenticator may want to know of a client's TLS certificate.
+type Certificate struct {
+	CommonName  string
+	Subject     string // the whole of it, RFC 2253
+	Issuer      string
+	Serial      string   // decimal
+	DNS         []string // subject alternative names
+	Email       []string
+	URI         []string
+	IP          []netip.Addr
+	Fingerprint [32]byte // SHA-256 of the certificate; zero when only a proxy has seen it
+	NotAfter    time.Time
+	ByProxy     bool // a trusted proxy verified it and said its common name, nothing more
+}
+
+// HTTP is the request that became a WebSocket. The query may hold secrets: it is not to be logged.
+type HTTP struct {
+	Path   string
+	Query  string
+	Host   string
+	Header http.Header
 }
 
 // Result is what became of a request.
