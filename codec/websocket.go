@@ -42,7 +42,9 @@ func (w *WebSocket) Start(dst []byte) []byte { return dst }
 
 // Feed takes bytes of the layer below, which it may change, and hands payload to to; what it answers (the HTTP response,
 // pongs, the close frame) is appended to answers. more is the Sink's last answer. io.EOF: the peer closed in order.
-func (w *WebSocket) Feed(b []byte, answers *[]byte, to Sink) (more bool, err error) { return false, nil }
+func (w *WebSocket) Feed(b []byte, answers *[]byte, to Sink) (more bool, err error) {
+	return false, nil
+}
 
 // Open tells whether the upgrade is done and no close frame was sent.
 func (w *WebSocket) Open() bool { return false }

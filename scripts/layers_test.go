@@ -43,6 +43,7 @@ var layers = map[string]layer{
 	"trie":         {imports: xxhash},
 	"codec/mqtt":   {},
 	"codec/flow":   {imports: "codec/mqtt"},
+	"codec":        {imports: "github.com/gobwas/ws"},
 	"codec/client": {imports: "codec/mqtt codec/flow trie"},
 
 	// one message, many receivers
@@ -52,6 +53,7 @@ var layers = map[string]layer{
 	"engine/internal/wheel":   {},
 	"engine/internal/offload": {},
 	"engine/internal/netloop": {imports: gnet + sys}, // with the load generator's loop alone in knowing gnet
+	"engine/internal/certs":   {},
 	"engine/internal/session": {imports: "codec/mqtt codec/flow trie fanout"},
 
 	// contracts the core calls
@@ -62,8 +64,8 @@ var layers = map[string]layer{
 
 	// connections, sessions, steps
 	"engine": {
-		imports: "codec/mqtt codec/flow trie fanout engine/store engine/auth" + xxhash +
-			" engine/internal/wheel engine/internal/offload engine/internal/netloop engine/internal/session",
+		imports: "codec codec/mqtt codec/flow trie fanout engine/store engine/auth" + xxhash +
+			" engine/internal/wheel engine/internal/offload engine/internal/netloop engine/internal/session engine/internal/certs",
 		tests: "codec/client",
 	},
 

@@ -28,8 +28,8 @@ type Request struct {
 	Version       mqtt.Version
 	Certificate   *Certificate // the client's, verified; nil: none
 	HTTP          *HTTP        // of a WebSocket; else nil
-	Method        string // Authentication Method; empty: none
-	Data          []byte // Authentication Data
+	Method        string       // Authentication Method; empty: none
+	Data          []byte       // Authentication Data
 }
 
 // Certificate is what an authenticator may want to know of a client's TLS certificate.
