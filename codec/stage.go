@@ -1,7 +1,5 @@
 package codec
 
-import "io"
-
 // Sink takes what is left of the bytes when all stages are taken off.
 type Sink interface {
 	// Bytes takes the next of them; p lives until it returns. false: the connection is over and nothing more is wanted.
@@ -46,32 +44,28 @@ type Chain struct {
 	fail error // what a stage said in the middle of another's call
 }
 
-// Attach gives the chain its loop's buffers and says who takes the bytes; before anything else.
+// Attach gives the chain its loop's buffers and says who takes the bytes; before anything else. A Sink must not call the
+// chain.
 func (c *Chain) Attach(s *Scratch, to Sink) { c.s, c.to = s, to }
 
-// Feed takes bytes of the socket. Answers of the stages are in Scratch.Wire when it returns, also with an error:
-// io.EOF when the peer has ended its side in order, else a *Fault.
-func (c *Chain) Feed(b []byte) error {
-	if c.Proxy != nil {
-		rest, done, err := c.Proxy.Feed(b)
-		if err != nil || !done {
-			return err
-		}
-		if b = rest; len(b) == 0 {
-			return nil
-		}
+// Introduce takes bytes of the socket as long as Proxy is there. h is the header once it is whole, and rest is what
+// follows it, for Feed.
+func (c *Chain) Introduce(b []byte) (h *ProxyHeader, rest []byte, err error) {
+	rest, done, err := c.Proxy.Feed(b)
+	if err != nil || !done {
+		return nil, nil, err
 	}
-	return c.below(b)
+	h, c.Proxy = c.Proxy.Header(), nil
+	return h, rest, nil
 }
 
-// below takes bytes with the PROXY header off.
-func (c *Chain) below(b []byte) error {
+// Feed takes bytes of the socket behind a PROXY header. Answers of the stages are in Scratch.Wire when it returns, also
+// with an error: io.EOF when the peer has ended its side in order, else a *Fault.
+func (c *Chain) Feed(b []byte) error {
 	if c.TLS == nil {
 		c.Bytes(b)
-	} else if err := c.TLS.Feed(b, c.s, c); err != nil {
-		if c.fail == nil {
-			c.fail = err
-		}
+	} else if err := c.TLS.Feed(b, c.s, c); err != nil && c.fail == nil {
+		c.fail = err
 	}
 	return c.failure()
 }
@@ -101,10 +95,7 @@ func (c *Chain) Bytes(p []byte) (more bool) {
 // Step takes the news of a TLS handshake, after the call that announced it. done is said once, when it has succeeded:
 // then what the client sent behind it has been handed on too.
 func (c *Chain) Step() (done bool, err error) {
-	if done, err = c.TLS.Step(c.s); err != nil || !done {
-		return false, err
-	}
-	return true, nil
+	return c.TLS.Step(c.s)
 }
 
 // Continue hands on what arrived behind the handshake; once, after Step has said done and its identity was taken.
@@ -130,6 +121,9 @@ func (c *Chain) Open() bool {
 // run of TLS records.
 func (c *Chain) Seal(p []byte) error {
 	switch {
+	case c.WS == nil && c.TLS == nil:
+		c.s.Wire = append(c.s.Wire, p...)
+		return nil
 	case c.WS == nil:
 		return c.TLS.Seal(p, c.s)
 	case c.TLS == nil:
@@ -188,5 +182,3 @@ func (c *Chain) Pending() (n int) {
 	}
 	return n
 }
-
-var _ = io.EOF
