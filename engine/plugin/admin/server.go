@@ -23,9 +23,12 @@ type Options struct {
 	Reload  func() error
 	Logger  *slog.Logger // nil discards
 	Version string
+	// Sockets were opened for this server: by the one before it (Server.Sockets), or by a service manager. Each serves the
+	// address that is its name, or else the one at which it listens; those that none wants are closed.
+	Sockets []engine.Socket
 }
 
-// Server answers the operator. New makes it, Start opens it; the broker need not have started yet.
+// Server answers the operator. New makes it, Bind takes its addresses, Start serves; the broker need not have started yet.
 type Server struct {
 	Options
 	cfg     Config
@@ -37,6 +40,9 @@ type Server struct {
 	doors   []*door
 	urls    []string
 	socket  *socket
+	passed  passed
+	bound   bool
+	without []error // what Bind did without
 	ending  sync.WaitGroup
 
 	stopping sync.Once
@@ -44,6 +50,7 @@ type Server struct {
 
 // door is one address that is open.
 type door struct {
+	name  string // as the configuration has it
 	http  *http.Server
 	ln    net.Listener
 	unix  bool
@@ -62,29 +69,52 @@ func New(cfg Config, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, cfg: cfg, began: time.Now(), quit: make(chan struct{})}
+	s := &Server{Options: o, cfg: cfg, began: time.Now(), quit: make(chan struct{}), passed: o.Sockets}
 	s.secrets.Store(sec)
 	s.handler = s.routes()
 	return s, nil
 }
 
-// Start opens the addresses and the socket. A default address or socket that cannot be had, for another broker on the
-// machine has it, is done without: without says so. One that was asked for is an error, and then nothing is left open.
+// Start serves, at the addresses and the socket that Bind has taken or takes now.
 func (s *Server) Start() (without []error, err error) {
+	if !s.bound {
+		if _, err := s.Bind(); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range s.doors {
+		s.goes(func() { s.serve(d) })
+	}
+	if len(s.doors) > 0 {
+		s.goes(s.keepPace)
+	}
+	return s.without, nil
+}
+
+// Bind takes the addresses and the socket: what connects then waits for Start. A default address or socket that cannot be
+// had, for another broker on the machine has it, is done without: without says so. One that was asked for is an error, and
+// then nothing is left open.
+func (s *Server) Bind() (without []error, err error) {
+	s.bound = true
 	defer func() {
+		for _, left := range s.passed {
+			s.Logger.Warn("a socket that was passed is not admin's by the configuration", "name", left.Name)
+		}
+		closeAll(s.passed)
+		s.passed = nil
 		if err != nil {
 			_ = s.Stop(context.Background())
 		}
 	}()
 	for _, address := range s.cfg.addresses() {
-		ln, err := net.Listen("tcp", address)
+		ln, err := s.listen(address)
 		switch {
 		case err == nil:
-			if err := s.openTCP(ln); err != nil {
+			if err := s.openTCP(address, ln); err != nil {
 				return nil, err
 			}
 		case s.cfg.Listen == nil:
-			without = append(without, fmt.Errorf("no admin listener at its default address: %w", err))
+			s.without = append(s.without, fmt.Errorf("no admin listener at its default address: %w", err))
 		default:
 			return nil, fmt.Errorf("admin.listen: %w", err)
 		}
@@ -92,14 +122,19 @@ func (s *Server) Start() (without []error, err error) {
 	switch err := s.openSocket(); {
 	case err == nil:
 	case s.cfg.Socket == "":
-		without = append(without, fmt.Errorf("no admin socket at its default place: %w", err))
+		s.without = append(s.without, fmt.Errorf("no admin socket at its default place: %w", err))
 	default:
 		return nil, fmt.Errorf("admin.socket: %w", err)
 	}
-	if len(s.doors) > 0 {
-		s.goes(s.keepPace)
+	return s.without, nil
+}
+
+// listen takes up what was passed for a TCP address, or else binds it.
+func (s *Server) listen(address string) (net.Listener, error) {
+	if ln, err := s.passed.at("tcp", address); ln != nil || err != nil {
+		return ln, err
 	}
-	return without, nil
+	return net.Listen("tcp", address)
 }
 
 // goes runs f on a goroutine of the server's. What it starts inherits the label, as each connection's goroutine does.
@@ -111,7 +146,7 @@ func (s *Server) goes(f func()) {
 	}()
 }
 
-func (s *Server) openTCP(ln net.Listener) error {
+func (s *Server) openTCP(name string, ln net.Listener) error {
 	address, sec, scheme := ln.Addr().(*net.TCPAddr), s.secrets.Load(), "http"
 	if !address.IP.IsLoopback() && sec.token == nil && s.cfg.TLS.ClientCA == "" { // a localhost that is not
 		_ = ln.Close()
@@ -121,7 +156,7 @@ func (s *Server) openTCP(ln net.Listener) error {
 		scheme = "https"
 	}
 	s.urls = append(s.urls, scheme+"://"+address.String())
-	s.open(&door{ln: ln, local: address.IP.IsLoopback()})
+	s.open(&door{name: name, ln: ln, local: address.IP.IsLoopback()})
 	return nil
 }
 
@@ -133,16 +168,19 @@ func (s *Server) openSocket() error {
 	if path == "" || path == Off {
 		return nil
 	}
-	sock, err := listenSocket(path)
+	sock, err := s.passed.adoptSocket(path)
+	if sock == nil && err == nil {
+		sock, err = listenSocket(path)
+	}
 	if err != nil {
 		return err
 	}
 	s.socket = sock
-	s.open(&door{ln: sock.ln, unix: true, local: true})
+	s.open(&door{name: path, ln: sock.ln, unix: true, local: true})
 	return nil
 }
 
-// open begins to serve.
+// open makes an address ready to be served.
 func (s *Server) open(d *door) {
 	d.http = &http.Server{
 		Handler:           s.guard(d, s.handler),
@@ -156,7 +194,6 @@ func (s *Server) open(d *door) {
 		d.http.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.secrets.Load().tls, nil }
 	}
 	s.doors = append(s.doors, d)
-	s.goes(func() { s.serve(d) })
 }
 
 func (s *Server) serve(d *door) {
@@ -191,6 +228,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		if err := d.http.Shutdown(ctx); err != nil {
 			errs = append(errs, err, d.http.Close())
 		}
+		_ = d.ln.Close() // that of a server that was not started is not known to http
 	}
 	s.ending.Wait()
 	if s.socket != nil {

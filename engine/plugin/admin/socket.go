@@ -63,7 +63,7 @@ func writable(dir string) bool {
 type socket struct {
 	path string
 	ln   net.Listener
-	lock *os.File
+	lock *os.File // nil: the path is a service manager's
 }
 
 // errTaken says that another process serves the socket.
@@ -75,7 +75,7 @@ func listenSocket(path string) (_ *socket, err error) {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
 	}()
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o600)
+	lock, err := os.OpenFile(path+lockSuffix, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -133,5 +133,7 @@ func clearStale(path string) error {
 // close takes the path away; the lock goes last.
 func (s *socket) close() {
 	_ = s.ln.Close()
-	_ = s.lock.Close()
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
 }
