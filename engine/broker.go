@@ -145,7 +145,7 @@ func (b *Broker) Start() (err error) {
 		}
 	}()
 	for i, lc := range b.cfg.Listeners {
-		ln, err := netloop.Listen("tcp", lc.Address)
+		ln, err := netloop.Listen(netloop.ListenOptions{Network: "tcp", Address: lc.Address})
 		if err != nil {
 			return fmt.Errorf("listeners.%d: %w", i, err)
 		}
@@ -169,7 +169,7 @@ func (b *Broker) Start() (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	for _, l := range b.listeners {
-		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, b.admission(l)))
+		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, netloop.AdmitFunc(b.admission(l))))
 	}
 	b.started.Store(true)
 	b.sys.start()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
-	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -29,28 +27,30 @@ type Acceptor struct {
 	e        *Engine
 	host     *Loop
 	addr     string
-	admit    func(remote netip.AddrPort) (l *Loop, value any, ok bool)
-	local    *addrs       // what all connections have in common; nil: each is to be asked
-	ln       net.Listener // a unix socket's, which knows the file; else nil
+	local    *addrs            // what all connections have in common; nil: each is to be asked
+	ln       *net.UnixListener // of a unix socket: it knows the file
 	labels   context.Context
 	accepted atomic.Uint64
 	shed     atomic.Uint64
+	told     atomic.Bool // Continue was called, the loop has not come to it
+	keep     atomic.Bool // Keep was called
 	once     sync.Once
 
-	mu      sync.Mutex // held by the host while it accepts
-	fd      int        // -1 once stopped
-	bell    bell
-	spare   int       // descriptor of /dev/null; -1: given up
-	hung    bool      // the host's epoll set knows the listener
-	resting bool      // until the next tick
-	warned  time.Time // when an error was logged last
+	admission Admission
+
+	mu     sync.Mutex // held by the host while it accepts
+	fd     int        // -1 once stopped
+	bell   bell
+	spare  int  // descriptor of /dev/null; -1: given up
+	hung   bool // the host's epoll set knows the listener
+	rest   rest
+	warned time.Time // when an error was logged last
 }
 
-// Serve accepts from ln, a *net.TCPListener or *net.UnixListener, and enrols what admit lets through: on loop l (nil:
-// the least busy) with its Value set. ln belongs to the engine from then on. admit runs on a loop and must not wait; a
-// connection it refuses is closed for it. A stopped engine closes ln at once.
-func (e *Engine) Serve(ln net.Listener, admit func(remote netip.AddrPort) (l *Loop, value any, ok bool)) *Acceptor {
-	a := &Acceptor{e: e, addr: ln.Addr().String(), admit: admit, fd: -1, spare: -1, bell: bell{fd: -1}}
+// Serve accepts from ln, which Listen or Adopt made, and enrols what the admission lets through. ln belongs to the engine
+// from then on. The admission may be asked before Serve returns. A stopped engine closes ln at once.
+func (e *Engine) Serve(ln net.Listener, admission Admission) *Acceptor {
+	a := &Acceptor{e: e, addr: ln.Addr().String(), admission: admission, fd: -1, spare: -1, bell: bell{fd: -1}}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
@@ -79,12 +79,11 @@ func (a *Acceptor) take(ln net.Listener) (err error) {
 		if err != nil {
 			return err
 		}
-		_ = unix.SetsockoptInt(a.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // inherited
 		if ap := ln.Addr().(*net.TCPAddr).AddrPort(); ap.Addr().Is4() && !ap.Addr().IsUnspecified() {
 			a.local = &addrs{local: ap}
 		}
 	case *net.UnixListener:
-		a.ln = ln // closed at the end: with it goes the file
+		a.ln = ln // closed at the end: with it may go the file
 		if a.fd, err = dup(ln); err != nil {
 			_ = ln.Close()
 			return err
@@ -119,7 +118,18 @@ func (a *Acceptor) hang() {
 	if err != nil {
 		a.warn("cannot accept yet", err)
 	}
-	a.hung, a.resting = err == nil, err != nil
+	if a.hung, a.rest = err == nil, awake; err != nil {
+		a.rest = starved
+	}
+}
+
+// unhang has the loop not look at the listener. It leaves the epoll set, which would report a hang-up of a socket whose
+// events are all off, again and again; where the socket was passed on, the set would not forget it by itself either.
+func (a *Acceptor) unhang(why rest) {
+	if a.hung {
+		_ = a.bell.watch(a.fd, unix.EPOLL_CTL_DEL, false)
+	}
+	a.hung, a.rest = false, why
 }
 
 // Accepted returns how many connections were handed to loops.
@@ -128,22 +138,23 @@ func (a *Acceptor) Accepted() uint64 { return a.accepted.Load() }
 // Shed returns how many connections were closed because descriptors or memory had run out.
 func (a *Acceptor) Shed() uint64 { return a.shed.Load() }
 
-// Stop closes the listener, so that no further connection is accepted once it returns. Not from admit or Open.
-// Connections stay.
+// Stop closes the listener, so that no further connection is accepted once it returns. What waits in the backlog is reset,
+// unless File has given the socket to somebody else, too. Connections stay. Not from the admission or Open.
 func (a *Acceptor) Stop() {
 	a.once.Do(func() {
 		defer a.forget() // last: until then the engine, when it stops, waits for us before it closes the host's epoll set
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.bell.fd >= 0 {
-			_ = a.bell.watch(a.fd, unix.EPOLL_CTL_DEL, false)
-		}
+		a.unhang(awake)
 		_ = unix.Close(a.fd)
 		a.fd = -1
 		if a.spare >= 0 {
 			_ = unix.Close(a.spare)
 		}
 		if a.ln != nil {
+			if a.keep.Load() {
+				a.ln.SetUnlinkOnClose(false)
+			}
 			_ = a.ln.Close()
 		}
 		a.host.post(a.end)
@@ -175,8 +186,15 @@ func (a *Acceptor) ring() {
 	defer pprof.SetGoroutineLabels(a.host.labels)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.fd < 0 {
+		return
+	}
 	sheds := 0
 	for range acceptAtOnce {
+		if !a.ready() {
+			a.unhang(unready)
+			return
+		}
 		fd, peer, err := accept(a.fd)
 		switch {
 		case err == 0 && a.reserve():
@@ -187,7 +205,7 @@ func (a *Acceptor) ring() {
 			a.shed.Add(1)
 			sheds++
 		case err == unix.EINTR || err == unix.ECONNABORTED:
-		case err == unix.EAGAIN || err == unix.EBADF:
+		case err == unix.EAGAIN:
 			return
 		default:
 			if !a.recoverFrom(err, sheds) {
@@ -197,7 +215,7 @@ func (a *Acceptor) ring() {
 	}
 }
 
-// welcome asks admit and gives the connection to its loop, at once if that is the host.
+// welcome asks the admission and gives the connection to its loop, at once if that is the host.
 func (a *Acceptor) welcome(fd int, peer addrs) {
 	l, value, ok := a.ask(peer.remote)
 	if !ok {
@@ -216,17 +234,6 @@ func (a *Acceptor) welcome(fd int, peer addrs) {
 		return
 	}
 	l.expect(p)
-}
-
-// ask calls admit; a panic is a refusal.
-func (a *Acceptor) ask(remote netip.AddrPort) (l *Loop, value any, ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			a.e.log.Error("panic while admitting a connection", "panic", v, "stack", string(debug.Stack()))
-			ok = false
-		}
-	}()
-	return a.admit(remote)
 }
 
 // entered counts a connection that reached its loop, or did not, and then tells who admitted it.
@@ -253,7 +260,7 @@ func (a *Acceptor) recoverFrom(err error, sheds int) bool {
 			return true
 		}
 	}
-	a.resting = a.bell.watch(a.fd, unix.EPOLL_CTL_MOD, false) == nil
+	a.unhang(starved)
 	return false
 }
 
@@ -262,19 +269,6 @@ func (a *Acceptor) warn(what string, err error) {
 	if time.Since(a.warned) > warnEvery {
 		a.warned = time.Now()
 		a.e.log.Warn(what, "listener", a.addr, "err", err, "shed", a.Shed())
-	}
-}
-
-// wake ends a rest.
-func (a *Acceptor) wake() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch {
-	case !a.resting || a.fd < 0:
-	case !a.hung:
-		a.hang()
-	default:
-		a.resting = a.bell.watch(a.fd, unix.EPOLL_CTL_MOD, true) != nil
 	}
 }
 

@@ -40,11 +40,11 @@ func TestAcceptorSurvivesTheLackOfDescriptors(t *testing.T) {
 	const clients = 200
 	var opens, dropped, asked atomic.Int64
 	e := start(t, 2, &hooks{data: echo, open: func(*Conn) { opens.Add(1) }})
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { asked.Add(1); return nil, admitted{&dropped}, true })
+	a := e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { asked.Add(1); return nil, admitted{&dropped}, true }))
 	t.Cleanup(a.Stop)
 	eventually(t, "the spare descriptor", func() bool { return e.Loops()[0] != nil })
 	to := &unix.SockaddrInet4{Port: ln.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
@@ -117,12 +117,12 @@ func TestConnectionGoesToTheLoopThatWasAsked(t *testing.T) {
 func TestAdmitDecides(t *testing.T) {
 	values := make(chan any, 4)
 	e := start(t, 1, &hooks{open: func(c *Conn) { values <- c.Value }})
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) {
+	a := e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) {
 		switch n++; n {
 		case 1:
 			return nil, nil, false
@@ -130,7 +130,7 @@ func TestAdmitDecides(t *testing.T) {
 			panic(errTest)
 		}
 		return nil, "the third", true
-	})
+	}))
 	for range 2 {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
@@ -163,17 +163,17 @@ func TestAdmitDecides(t *testing.T) {
 
 func TestUnixSocketIsReplacedWhenNobodyServesIt(t *testing.T) {
 	path := t.TempDir() + "/s"
-	ln, err := Listen("unix", path)
+	ln, err := Listen(ListenOptions{Network: "unix", Address: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ln2, err := Listen("unix", path); err == nil {
+	if ln2, err := Listen(ListenOptions{Network: "unix", Address: path}); err == nil {
 		_ = ln2.Close()
 		t.Fatal("a served socket was replaced")
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = ln.Close() // as a crash would leave it
-	ln, err = Listen("unix", path)
+	ln, err = Listen(ListenOptions{Network: "unix", Address: path})
 	if err != nil {
 		t.Fatalf("an orphaned socket was not replaced: %v", err)
 	}
@@ -181,7 +181,7 @@ func TestUnixSocketIsReplacedWhenNobodyServesIt(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen("unix", path); err == nil {
+	if _, err := Listen(ListenOptions{Network: "unix", Address: path}); err == nil {
 		t.Error("a file that is no socket was replaced")
 	}
 }

@@ -107,11 +107,11 @@ func cpu() time.Duration {
 func BenchmarkAccept(b *testing.B) {
 	var closes atomic.Int64
 	e := start(b, 2, &hooks{open: (*Conn).Close, closed: func(*Conn, error) { closes.Add(1) }})
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }).Stop)
+	b.Cleanup(e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })).Stop)
 	b.ReportAllocs()
 	b.ResetTimer()
 	used := cpu()
@@ -125,11 +125,11 @@ func BenchmarkAccept(b *testing.B) {
 func BenchmarkIdleConnections(b *testing.B) {
 	rss := func(n int) int {
 		e := start(b, 2, &hooks{})
-		ln, err := Listen("tcp", "127.0.0.1:0")
+		ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
+		a := e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }))
 		in, wait := client(b, "hold", ln.Addr().String(), n)
 		eventually(b, "all connections", func() bool { return a.Accepted() == uint64(n) })
 		debug.FreeOSMemory()

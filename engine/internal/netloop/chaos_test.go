@@ -145,11 +145,11 @@ func TestChaosKeepsTheContract(t *testing.T) {
 		if network == "unix" {
 			addr = t.TempDir() + "/s"
 		}
-		ln, err := Listen(network, addr)
+		ln, err := Listen(ListenOptions{Network: network, Address: addr})
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
+		e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }))
 		for range 6 {
 			wg.Go(func() {
 				h.client(func() (net.Conn, error) { return net.Dial(network, ln.Addr().String()) })

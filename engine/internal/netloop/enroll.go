@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dropper may be implemented by the value admit gave to a connection: Dropped is called, on a loop, when the connection
+// Dropper may be implemented by the value that Admit gave to a connection: Dropped is called, on a loop, when the connection
 // could not be enrolled after all (no memory for its place in the epoll set), so that Open and Closed never come.
 type Dropper interface{ Dropped(err error) }
 

@@ -23,11 +23,11 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		panic(err)
 	}
-	e.Serve(ln, func(netip.AddrPort) (l *Loop, value any, ok bool) { return nil, nil, true })
+	e.Serve(ln, AdmitFunc(func(netip.AddrPort) (l *Loop, value any, ok bool) { return nil, nil, true }))
 
 	c, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {

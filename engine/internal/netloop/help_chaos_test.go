@@ -125,12 +125,12 @@ func TestHelpAmongConnectionsThatComeAndGo(t *testing.T) {
 	r := &ring{}
 	e := start(t, len(r.inbox), r.hooks())
 	r.loops = e.Loops()
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
-	e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
+	e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }))
 	var rounds atomic.Int64
 	var clients sync.WaitGroup
 	for range 6 {

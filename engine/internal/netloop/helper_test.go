@@ -108,11 +108,11 @@ func serve(t testing.TB, e *Engine, network string, l *Loop) (dial func() net.Co
 	if network == "unix" {
 		addr = t.TempDir() + "/s"
 	}
-	ln, err := Listen(network, addr)
+	ln, err := Listen(ListenOptions{Network: network, Address: addr})
 	if err != nil {
 		t.Fatalf("Listen(%s): %v", network, err)
 	}
-	a = e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return l, nil, true })
+	a = e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return l, nil, true }))
 	t.Cleanup(a.Stop)
 	return func() net.Conn {
 		t.Helper()

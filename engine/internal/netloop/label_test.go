@@ -16,10 +16,10 @@ func TestEveryGoroutineSaysItsRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepting := make(chan string, 1)
-	e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) {
+	e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) {
 		accepting <- labels(t)
 		return nil, nil, true
-	})
+	}))
 	wants := []string{
 		`{"loop":"0", "role":"loop"}`, `{"loop":"1", "role":"loop"}`,
 		`{"role":"notifier"}`, `{"role":"ticker"}`,

@@ -47,7 +47,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 func TestStoppedEngineTakesNothing(t *testing.T) {
 	e := start(t, 1, &hooks{open: func(*Conn) { t.Error("Open on a stopped engine") }})
 	stop(t, e)
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestStoppedEngineTakesNothing(t *testing.T) {
 		t.Errorf("Enroll: got %v, want ErrStopped", err)
 	}
 	wantsEnd(t, client)
-	a := e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
+	a := e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }))
 	a.Stop()
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 		t.Error("Serve on a stopped engine left the listener open")
@@ -81,7 +81,7 @@ func TestEnrollRefusesWhatItCannotRead(t *testing.T) {
 	if _, err := a.Write([]byte("x")); err == nil {
 		t.Error("a refused connection was left open")
 	}
-	ln, err := Listen("tcp", "127.0.0.1:0")
+	ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,11 +109,11 @@ func TestStopDuringAStormOfConnectionsAndWakes(t *testing.T) {
 			closed: func(*Conn, error) { closes.Add(1) },
 			wake:   func(l *Loop) { l.Defer() },
 		})
-		ln, err := Listen("tcp", "127.0.0.1:0")
+		ln, err := Listen(ListenOptions{Network: "tcp", Address: "127.0.0.1:0"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(ln, func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true })
+		e.Serve(ln, AdmitFunc(func(netip.AddrPort) (*Loop, any, bool) { return nil, nil, true }))
 		quit := make(chan struct{})
 		var wg sync.WaitGroup
 		for range 4 {
