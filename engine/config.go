@@ -34,7 +34,7 @@ type Listener struct {
 	// Kind is the transport; KindTCP when empty.
 	Kind Kind `yaml:"kind"`
 	// Address is host:port. Port 0 takes a free one, an empty host every address of the machine, IPv4 and IPv6. Of a unix
-	// listener it is the path of the socket.
+	// listener it is the absolute path of the socket.
 	Address string `yaml:"address"`
 	// Versions lists the accepted protocol levels: 3 (MQTT 3.1), 4 (3.1.1), 5 (5.0); all of them when empty.
 	Versions []int `yaml:"versions"`
@@ -74,11 +74,12 @@ type Listener struct {
 	CA  string `yaml:"ca"`
 	CRL string `yaml:"crl"`
 	// ClientAuth says whether clients present a certificate: none, optional or require; require when there is a CA and
-	// this is empty.
+	// this is empty. It may not be none with a CA, which would seem to be checked then.
 	ClientAuth ClientAuth `yaml:"client_auth"`
 	// MinTLS overrides TLS.MinVersion when not empty.
 	MinTLS TLSVersion `yaml:"min_tls"`
-	// RequireALPN refuses clients that do not offer the application protocol "mqtt".
+	// RequireALPN refuses clients that offer no application protocol; those that offer others than "mqtt" ("http/1.1" to a
+	// wss listener) are refused in any case.
 	RequireALPN bool `yaml:"require_alpn"`
 
 	// Path is that of WebSocket requests; DefaultPath when empty.
@@ -132,7 +133,8 @@ type TLS struct {
 	HandshakeCores int `yaml:"handshake_cores"`
 	// ReloadInterval is how often the files are looked at for a change; 0 never: SIGHUP alone reloads them.
 	ReloadInterval time.Duration `yaml:"reload_interval"`
-	// TicketRotation is how often the key of session tickets is replaced; a ticket is good for four times as long.
+	// TicketRotation is how often the key of session tickets is replaced, up to 42 hours: a ticket is good for four times as
+	// long, and TLS allows it a week.
 	TicketRotation time.Duration `yaml:"ticket_rotation"`
 }
 
@@ -210,6 +212,9 @@ type Limits struct {
 	MaxConnecting int `yaml:"max_connecting"`
 	// MaxConnectingPerAddress is how many of them may be of one source address (IPv6: of one /64); one more is closed.
 	MaxConnectingPerAddress int `yaml:"max_connecting_per_address"`
+	// MaxConnectingBytes is how many bytes may be kept of them together, a quarter of it of one source address; 0 does not
+	// limit it. A connection that sends more is closed.
+	MaxConnectingBytes Size `yaml:"max_connecting_bytes"`
 
 	// MaxTopicLevels is how many levels a topic name or filter may have.
 	MaxTopicLevels int `yaml:"max_topic_levels"`

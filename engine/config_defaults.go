@@ -32,6 +32,7 @@ func DefaultConfig() Config {
 			MaxConnectSize:          512 * KiB,
 			MaxConnecting:           10000,
 			MaxConnectingPerAddress: 5000,
+			MaxConnectingBytes:      64 * MiB,
 			MaxTopicLevels:          128,
 			MaxClientIDLength:       65535,
 		},

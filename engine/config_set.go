@@ -21,7 +21,8 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 
 // Set gives one key its value as text: `limits.maximum_qos` "1", `listeners.0.versions` "4,5". Lists of plain values are
 // separated by commas; a listener as a whole is set by its URL (`listeners.0` "tcp://127.0.0.1:1884"), a list of
-// listeners by one URL or, with an empty value, to no element. An index one past the end of a list adds an element.
+// listeners by one URL or, with an empty value, to no element. An index one past the end of a list adds an element. Keys
+// may be written with dashes for underscores.
 //
 // Set checks what the text alone decides; Validate says whether the whole holds together. Errors are *FieldError, and
 // after one the Config is not to be used.
@@ -50,6 +51,9 @@ func SetListIn(config any, key string, values []string) error {
 func set(root reflect.Value, key string, values []string, listed bool) error {
 	v, at := root, ""
 	for part := range strings.SplitSeq(key, ".") {
+		if isSection(v.Type()) { // an index has no second form
+			part = CanonicalKey(part)
+		}
 		at = join(at, part)
 		next, err := step(v, part)
 		if err != nil {
@@ -58,10 +62,13 @@ func set(root reflect.Value, key string, values []string, listed bool) error {
 		v = next
 	}
 	if err := write(v, values, listed); err != nil {
-		return &FieldError{key, err.Error()}
+		return &FieldError{at, err.Error()}
 	}
 	return nil
 }
+
+// CanonicalKey is the form of a key in which errors name it: with underscores where it was written with dashes.
+func CanonicalKey(key string) string { return strings.ReplaceAll(key, "-", "_") }
 
 func join(prefix, part string) string {
 	if prefix == "" {

@@ -100,6 +100,10 @@ func TestSetWritesValues(t *testing.T) {
 		{"listeners", "tcp://h:2?versions=4,5", func(c *Config) any { return c.Listeners },
 			[]Listener{{Kind: KindTCP, Address: "h:2", Versions: []int{4, 5}}}},
 		{"listeners", "", func(c *Config) any { return len(c.Listeners) }, 0},
+		{"listeners.0.cert", "a.crt,b.crt", func(c *Config) any { return c.Listeners[0].Cert }, []string{"a.crt", "b.crt"}},
+		{"listeners.0.client-auth", "require", func(c *Config) any { return c.Listeners[0].ClientAuth }, ClientAuthRequire},
+		{"drain.will-grace", "10s", func(c *Config) any { return c.Drain.WillGrace }, 10 * time.Second},
+		{"limits.max-connect_size", "1KiB", func(c *Config) any { return c.Limits.MaxConnectSize }, KiB},
 	} {
 		c := DefaultConfig()
 		if err := c.Set(tt.key, tt.value); err != nil {
@@ -147,6 +151,8 @@ func TestSetNamesTheKeyThatIsWrong(t *testing.T) {
 		{"listeners.0", "http://x", "listeners.0", "unknown kind"},
 		{"listeners.0.versions", "4,five", "listeners.0.versions", `whole number, is "five"`},
 		{"limits.maximum_qos", "two", "limits.maximum_qos", "whole number"},
+		{"limits.maximum-qos", "two", "limits.maximum_qos", "whole number"},
+		{"limits.maximum-qps", "2", "limits.maximum_qps", "unknown key"},
 		{"limits.maximum_qos", "0x2", "limits.maximum_qos", "whole number"},
 		{"limits.shared_subscriptions", "yes", "limits.shared_subscriptions", "true or false"},
 		{"limits.connect_timeout", "soon", "limits.connect_timeout", "a duration such as"},
@@ -177,7 +183,25 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"listeners.0.mountpoint", "a/#", "listeners.0.mountpoint", "without wildcards"},
 		{"listeners.0.mountpoint", "$SYS/", "listeners.0.mountpoint", "$-topics"},
 		{"listeners.0.auth", "sometimes", "listeners.0.auth", "one of loopback, always, never"},
-		{"listeners.1", "tcp://127.0.0.1:1883", "listeners.1.name", "unique"},
+		{"listeners.1", "tcp://127.0.0.1:1883", "listeners.1.address", "unique"},
+		{"tls.min_version", "", "tls.min_version", "one of 1.2, 1.3"},
+		{"tls.min_version", "1.1", "tls.min_version", "one of 1.2, 1.3"},
+		{"tls.max_handshakes", "0", "tls.max_handshakes", "at least 1, is 0"},
+		{"tls.handshake_cores", "-1", "tls.handshake_cores", "at least 0"},
+		{"tls.reload_interval", "99ms", "tls.reload_interval", "0 (off) or at least 100ms, is 99ms"},
+		{"tls.reload_interval", "-1s", "tls.reload_interval", "0 (off) or at least 100ms"},
+		{"tls.ticket_rotation", "59s", "tls.ticket_rotation", "from 1m0s to 42h0m0s"},
+		{"tls.ticket_rotation", "43h", "tls.ticket_rotation", "from 1m0s to 42h0m0s"},
+		{"websocket.max_header_size", "511", "websocket.max_header_size", "from 512 to 1MiB"},
+		{"websocket.max_header_size", "2MiB", "websocket.max_header_size", "from 512 to 1MiB"},
+		{"websocket.max_frame_size", "1023", "websocket.max_frame_size", "at least 1KiB"},
+		{"websocket.ping_interval", "999ms", "websocket.ping_interval", "0 (off) or at least 1s"},
+		{"drain.timeout", "0", "drain.timeout", "at least 1ms, is 0s"},
+		{"drain.will_grace", "-1s", "drain.will_grace", "at least 0s"},
+		{"limits.max_connect_size", "15", "limits.max_connect_size", "from 16 to"},
+		{"limits.max_connecting", "-1", "limits.max_connecting", "at least 0"},
+		{"limits.max_connecting_per_address", "-1", "limits.max_connecting_per_address", "at least 0"},
+		{"limits.max_connecting_bytes", "1KiB", "limits.max_connecting_bytes", "at least 64KiB, is 1KiB"},
 		{"auth.anonymous", "", "auth.anonymous", "one of"},
 		{"auth.timeout", "0", "auth.timeout", "at least 1ms"},
 		{"limits.maximum_packet_size", "1GiB", "limits.maximum_packet_size", "from 16 to 268435460, is 1GiB"},
@@ -205,6 +229,7 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"log.level", "loud", "log.level", "one of debug, info, warn, error"},
 		{"log.format", "xml", "log.format", "one of text, json"},
 		{"sys.interval", "10ms", "sys.interval", "at least 1s"},
+		{"sys.interval", "-1s", "sys.interval", "at least 1s"},
 	} {
 		c := DefaultConfig()
 		if err := c.Set(tt.key, tt.value); err != nil {
@@ -238,6 +263,9 @@ func FuzzSet(f *testing.F) {
 	var c Config
 	eachKey(reflect.ValueOf(&c).Elem(), "", func(key string, _ reflect.Value) { f.Add(key, "1") })
 	f.Add("listeners.1", "tcp://[::1]:1?versions=3")
+	f.Add("listeners.0", "tls://h?cert=a,b&key=a&key=b&ca=c&client-auth=optional&proxy=10.0.0.0/8")
+	f.Add("listeners", "unix:///run/x.sock?mode=0600&proxy=unix")
+	f.Add("drain.will-grace", "10s")
 	f.Add("limits.max_outbound_bytes", "18446744073709551615GiB")
 	f.Add("sys.interval", strconv.Itoa(1<<62))
 	f.Fuzz(func(t *testing.T, key, value string) {

@@ -20,6 +20,8 @@ func (c *Config) Validate() error {
 	var k checker
 	k.number("loops", c.Loops, 0, 256)
 	c.checkListeners(&k)
+	c.TLS.check(&k)
+	c.WebSocket.check(&k)
 	c.Auth.check(&k)
 	c.Limits.check(&k)
 	c.Session.check(&k)
@@ -27,60 +29,31 @@ func (c *Config) Validate() error {
 	if c.Store.Path != "" {
 		k.fail("store.path", "must be empty: the durable store does not exist yet, this version keeps its state in memory")
 	}
+	k.duration("drain.timeout", c.Drain.Timeout, time.Millisecond, 0)
+	k.duration("drain.will_grace", c.Drain.WillGrace, 0, 0)
 	oneOf(&k, "log.level", c.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
 	oneOf(&k, "log.format", c.Log.Format, LogText, LogJSON)
-	k.duration("sys.interval", c.Sys.Interval, 0, 0)
-	if 0 < c.Sys.Interval && c.Sys.Interval < time.Second {
-		k.fail("sys.interval", "must be 0 (off) or at least 1s, is "+c.Sys.Interval.String())
-	}
+	k.interval("sys.interval", c.Sys.Interval, time.Second)
 	return k.err()
 }
 
 const maxInt = int(^uint(0) >> 1)
 
-func (c *Config) checkListeners(k *checker) {
-	if len(c.Listeners) == 0 {
-		k.fail("listeners", "must hold at least one listener")
-	}
-	titles := map[string]bool{}
-	for i, l := range c.Listeners {
-		at := "listeners." + strconv.Itoa(i)
-		l.check(k, at)
-		if l.Name == "" && strings.HasSuffix(l.Address, ":0") {
-			continue // each gets a port, and so a URL, of its own
-		}
-		if titles[l.Title()] {
-			k.fail(at+".name", fmt.Sprintf("must be unique: another listener is %q", l.Title()))
-		}
-		titles[l.Title()] = true
-	}
+// maxTicketRotation is a quarter of the longest time that TLS allows a session ticket, which is good for four rotations.
+const maxTicketRotation = 7 * 24 * time.Hour / 4
+
+func (t TLS) check(k *checker) {
+	oneOf(k, "tls.min_version", t.MinVersion, TLS12, TLS13)
+	k.number("tls.max_handshakes", t.MaxHandshakes, 1, maxInt)
+	k.number("tls.handshake_cores", t.HandshakeCores, 0, maxInt)
+	k.interval("tls.reload_interval", t.ReloadInterval, 100*time.Millisecond)
+	k.duration("tls.ticket_rotation", t.TicketRotation, time.Minute, maxTicketRotation)
 }
 
-func (l Listener) check(k *checker, at string) {
-	if _, _, err := kindOf(string(l.kind())); err != nil {
-		k.fail(at+".kind", err.Error())
-	}
-	if err := checkAddress(l.Address); err != nil {
-		k.fail(at+".address", err.Error())
-	}
-	for i, v := range l.Versions {
-		if v < 3 || v > 5 || slices.Contains(l.Versions[:i], v) {
-			k.fail(at+".versions", fmt.Sprintf("must be a choice of 3, 4 and 5, is %v", l.Versions))
-		}
-	}
-	k.number(at+".max_connections", l.MaxConnections, 0, maxInt)
-	if !mountable(l.Mountpoint) {
-		k.fail(at+".mountpoint", fmt.Sprintf("must be the beginning of a topic name, without wildcards and not of $-topics, is %q", l.Mountpoint))
-	}
-	if l.Auth != "" {
-		oneOf(k, at+".auth", l.Auth, AnonymousLoopback, AnonymousAlways, AnonymousNever)
-	}
-}
-
-// mountable reports whether a prefix can stand before any topic name or filter. A mountpoint that begins with $ would
-// hide its topics from filters that begin with a wildcard, or reach into $SYS and $share.
-func mountable(prefix string) bool {
-	return utf8.ValidString(prefix) && !strings.ContainsAny(prefix, "+#\x00") && !strings.HasPrefix(prefix, "$") && len(prefix) <= 1024
+func (w WebSocket) check(k *checker) {
+	k.size("websocket.max_header_size", w.MaxHeaderSize, 512, MiB)
+	k.size("websocket.max_frame_size", w.MaxFrameSize, KiB, 0)
+	k.interval("websocket.ping_interval", w.PingInterval, time.Second)
 }
 
 func (a Auth) check(k *checker) {
@@ -101,6 +74,14 @@ func (l Limits) check(k *checker) {
 	k.size("limits.max_outbound_bytes", l.MaxOutboundBytes, KiB, 1<<31-1)
 	k.number("limits.outbound_topic_aliases", l.OutboundTopicAliases, 0, maxUint16)
 	k.size("limits.max_pending_bytes", l.MaxPendingBytes, KiB, 1<<31-1)
+	if l.MaxConnectSize != 0 {
+		k.size("limits.max_connect_size", l.MaxConnectSize, 16, maxPacketSize)
+	}
+	k.number("limits.max_connecting", l.MaxConnecting, 0, maxInt)
+	k.number("limits.max_connecting_per_address", l.MaxConnectingPerAddress, 0, maxInt)
+	if l.MaxConnectingBytes != 0 {
+		k.size("limits.max_connecting_bytes", l.MaxConnectingBytes, 64*KiB, 0)
+	}
 	k.number("limits.max_topic_levels", l.MaxTopicLevels, 1, maxUint16+1)
 	k.number("limits.max_client_id_length", l.MaxClientIDLength, 23, maxUint16) // 23: [MQTT-3.1.3-5]
 	k.number("limits.max_subscriptions_per_client", l.MaxSubscriptionsPerClient, 0, maxInt)
@@ -134,6 +115,13 @@ func (k *checker) fail(field, problem string) {
 	}
 }
 
+// wrong takes the problem of a field as an error, nil for none.
+func (k *checker) wrong(field string, err error) {
+	if err != nil {
+		k.fail(field, err.Error())
+	}
+}
+
 // between fails unless low <= v <= high; high 0 is no bound. show turns a number into what a person would write.
 func between[T ~int | ~int64](k *checker, field string, v, low, high T, show func(T) string) {
 	switch {
@@ -153,6 +141,13 @@ func (k *checker) size(field string, v, low, high Size) { between(k, field, v, l
 
 func (k *checker) duration(field string, v, low, high time.Duration) {
 	between(k, field, v, low, high, time.Duration.String)
+}
+
+// interval checks what is done every so often: 0 is never.
+func (k *checker) interval(field string, v, low time.Duration) {
+	if v < 0 || 0 < v && v < low {
+		k.fail(field, fmt.Sprintf("must be 0 (off) or at least %s, is %s", low, v))
+	}
 }
 
 // seconds checks what travels in packets: whole seconds from 0 to high.

@@ -131,6 +131,7 @@ func (l *loader) setList(key string, values []string, place string) error {
 
 // record remembers who writes key, and forgets who wrote parts of it before.
 func (l *loader) record(key, place string) {
+	key = engine.CanonicalKey(key) // as an error of Validate names it
 	l.origins = slices.DeleteFunc(l.origins, func(o origin) bool { return within(o.key, key) })
 	l.origins = append(l.origins, origin{key, place})
 }

@@ -84,6 +84,40 @@ func TestListenersMayBeURLsAlone(t *testing.T) {
 	}
 }
 
+func TestKeysMayHaveDashesInAFile(t *testing.T) {
+	got, err := Source{
+		File: write(t, `
+listeners:
+  - kind: tls
+    address: 127.0.0.1:0
+    cert: [a.crt, "b,c.crt"]
+    key: [a.key, b.key]
+    ca: ca.crt
+    client-auth: optional
+    min_tls: 1.3
+  - kind: unix
+    address: /run/penstock.sock
+    mode: 0600
+    proxy: [unix]
+drain: {will-grace: 1m}
+`),
+		Set: []string{"listeners.0.max-connections=7", "drain.will-grace=10s"},
+	}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Listeners = []engine.Listener{
+		{Kind: engine.KindTLS, Address: "127.0.0.1:0", Cert: []string{"a.crt", "b,c.crt"}, Key: []string{"a.key", "b.key"},
+			CA: "ca.crt", ClientAuth: engine.ClientAuthOptional, MinTLS: engine.TLS13, MaxConnections: 7},
+		{Kind: engine.KindUnix, Address: "/run/penstock.sock", Mode: "0600", Proxy: []string{"unix"}},
+	}
+	want.Drain.WillGrace = 10 * time.Second
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 func TestLaterSaysMore(t *testing.T) {
 	three := 3
 	s := Source{
@@ -130,6 +164,9 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		{"listeners:\n  - udp://127.0.0.1:1\n", `penstock.yaml:2: listeners: listener "udp://127.0.0.1:1": unknown kind "udp"`},
 		{"listeners: []\n", "penstock.yaml:1: listeners: must hold at least one listener"},
 		{"retain: {available: yes}\n", "penstock.yaml:1: retain.available: must be true or false"},
+		{"drain:\n  will-grace: -1s\n", "penstock.yaml:2: drain.will_grace: must be at least 0s"},
+		{"drain:\n  will-grace: 1s\n  will_grace: 2s\n", "penstock.yaml:3: drain.will_grace: stands more than once"},
+		{"listeners:\n  - tcp://h:1\n  - tls://h\n", "penstock.yaml:2: listeners.1.cert: must name a PEM file"},
 		{"loops: 1\nloops: 2\n", "penstock.yaml:2: mapping key \"loops\" already defined"},
 		{"limits: {maximum_qos\n", "penstock.yaml:1: "},
 		{"loops: 1\n\tlimits: 1\n", "penstock.yaml:"},
@@ -155,6 +192,8 @@ func TestErrorsNameTheFlag(t *testing.T) {
 	}{
 		{Source{Set: []string{"limits.maximum_qps=1"}}, "--set limits.maximum_qps=1: limits.maximum_qps: unknown key"},
 		{Source{Set: []string{"limits.maximum_qos=x"}}, "--set limits.maximum_qos=x: limits.maximum_qos: must be a whole number"},
+		{Source{Set: []string{"limits.maximum-qos=3"}}, "--set limits.maximum-qos=3: limits.maximum_qos: must be from 0 to 2"},
+		{Source{Listen: []string{"ws://h?cert=a"}}, "--listen ws://h?cert=a: listeners.0.cert: only tls and wss"},
 		{Source{Set: []string{"limits.maximum_qos=3"}}, "--set limits.maximum_qos=3: limits.maximum_qos: must be from 0 to 2"},
 		{Source{Set: []string{"limits.maximum_qos"}}, "--set limits.maximum_qos: must be KEY=VALUE"},
 		{Source{Set: []string{"limits=3"}}, "--set limits=3: limits: is a section"},
@@ -272,7 +311,7 @@ func TestTheAdminSectionIsReadLikeAnyOther(t *testing.T) {
 		{"admin:\n  token: short\n", "penstock.yaml:2: admin.token: must be at least 16 characters long"},
 		{"admin:\n  tls:\n    cert: c\n", "penstock.yaml:3: admin.tls: must have both"},
 		{"admin:\n  bogus: 1\n", "penstock.yaml:2: admin.bogus: unknown key (known here: listen, socket, token, token_file, hosts, tls)"},
-		{"bogus: 1\n", "penstock.yaml:1: bogus: unknown key (known here: loops, listeners, auth, limits, session, retain, store, log, sys, admin)"},
+		{"bogus: 1\n", "penstock.yaml:1: bogus: unknown key (known here: loops, listeners, tls, websocket, auth, limits, session, retain, store, drain, log, sys, admin)"},
 	} {
 		if _, err := (Source{File: write(t, tt.text)}).Load(); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("file %q: got %v, want %q", tt.text, err, tt.want)

@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/penstock-mqtt/penstock/engine"
 )
 
 // maxFile is the largest configuration file that is read: whatever is larger was named by mistake.
@@ -111,6 +113,7 @@ func (w walker) node(key string, n ast.Node) error {
 }
 
 func (w walker) mapping(key string, n *ast.MappingNode) error {
+	seen := map[string]bool{}
 	for _, pair := range n.Values {
 		name, err := w.key(pair.Key)
 		if err != nil {
@@ -119,6 +122,11 @@ func (w walker) mapping(key string, n *ast.MappingNode) error {
 		if key != "" {
 			name = key + "." + name
 		}
+		canonical := engine.CanonicalKey(name)
+		if seen[canonical] { // the parser knows keys by their letters
+			return w.fail(pair.Key, canonical+": stands more than once, with dashes and with underscores")
+		}
+		seen[canonical] = true
 		if err := w.node(name, pair.Value); err != nil {
 			return err
 		}
