@@ -53,8 +53,10 @@ var layers = map[string]layer{
 	"engine/internal/wheel":   {},
 	"engine/internal/offload": {},
 	"engine/internal/netloop": {imports: gnet + sys}, // with the load generator's loop alone in knowing gnet
-	"engine/internal/certs":   {},
+	"engine/internal/certs":   {tests: "engine/internal/certs/certstest"},
 	"engine/internal/session": {imports: "codec/mqtt codec/flow trie fanout"},
+
+	"engine/internal/certs/certstest": {}, // certificates for tests
 
 	// contracts the core calls
 	"engine/store":           {imports: "codec/mqtt", tests: "engine/store/storetest"},
@@ -66,7 +68,7 @@ var layers = map[string]layer{
 	"engine": {
 		imports: "codec codec/mqtt codec/flow trie fanout engine/store engine/auth" + xxhash +
 			" engine/internal/wheel engine/internal/offload engine/internal/netloop engine/internal/session engine/internal/certs",
-		tests: "codec/client",
+		tests: "codec/client engine/internal/certs/certstest",
 	},
 
 	// load from outside, any broker

@@ -8,7 +8,9 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,55 +31,149 @@ type Files struct {
 	CA          string   // PEM, of the authorities that sign client certificates
 	CRL         string   // PEM or DER, any number of lists in one file
 	ClientAuth  ClientAuth
-	MinVersion  uint16 // tls.VersionTLS12 or 13
+	MinVersion  uint16 // tls.VersionTLS12 or 13; 0 is 12
 	RequireALPN bool   // a client must offer "mqtt"; without it one that offers nothing is accepted too
 	WebSocket   bool   // ALPN is http/1.1
 }
 
-// Material is the TLS material of one listener.
-type Material struct{}
+// Material is the TLS material of one listener. Use Load.
+type Material struct {
+	outer *tls.Config
+	now   atomic.Pointer[state] // what holds; never changed, only replaced
 
-// Load reads the files; an error names the file that is wrong, and what is wrong with it.
-func Load(f Files) (*Material, error) { return nil, errors.ErrUnsupported }
-
-// Config is what crypto/tls takes. Errors of its verification are *VerifyError.
-func (m *Material) Config() *tls.Config { return nil }
-
-// VerifyError is why a client certificate is not accepted.
-type VerifyError struct {
-	Revoked bool
-	Err     error
+	mu    sync.Mutex // one Reload at a time, and what follows
+	keys  [][32]byte // of session tickets, the present one first
+	born  time.Time  // of keys[0], by the clock of Rotate; zero until it was asked
+	watch watch
 }
 
-func (e *VerifyError) Error() string { return e.Err.Error() }
-func (e *VerifyError) Unwrap() error { return e.Err }
+// state is what one reading of all files has given.
+type state struct {
+	files    Files
+	number   uint64 // of the reading
+	certs    []tls.Certificate
+	trust    *trust
+	config   *tls.Config
+	expiries []Expiry
+}
 
-// Changed tells whether a file has another content, by its size, time and number, than when it was last looked at, and
-// has kept it since the look before: a file that is being written is left alone.
-func (m *Material) Changed() bool { return false }
+// Load reads the files; an error names the file that is wrong, and what is wrong with it.
+func Load(f Files) (*Material, error) {
+	m := &Material{keys: [][32]byte{newKey()}}
+	m.outer = m.outerConfig()
+	if _, err := m.Reload(f); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Config is what crypto/tls takes. What is wrong with a client certificate is told by a *VerifyError or, where crypto/tls
+// found it, by its *tls.CertificateVerificationError; one that is missing and one that cannot be read have no type.
+func (m *Material) Config() *tls.Config { return m.outer }
 
 // Reload reads the files anew, f taking the place of the former Files; after an error the old material holds. trust says
 // that what is believed of clients has changed: the ticket keys are new ones, and connections are to be checked by Verify.
-func (m *Material) Reload(f Files) (trust bool, err error) { return false, errors.ErrUnsupported }
-
-// Verify tells whether a client certificate (chain[0], with its intermediates) that was accepted once would be now.
-func (m *Material) Verify(chain []*x509.Certificate) error { return nil }
-
-// Expiry is when something of the material ends.
-type Expiry struct {
-	File    string
-	Subject string
-	At      time.Time
+// A handshake that was verified before Reload returned may be told of afterwards: it is to be checked as well.
+func (m *Material) Reload(f Files) (trust bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.watch.tried(f)
+	old := m.now.Load()
+	next, err := read(f, old)
+	if err != nil {
+		if f.Name != "" {
+			err = fmt.Errorf("listener %s: %w", f.Name, err)
+		}
+		return false, err
+	}
+	if old != nil {
+		next.number = old.number + 1
+		trust = next.trust.digest != old.trust.digest || f.ClientAuth != old.files.ClientAuth
+	}
+	if trust {
+		m.keys, m.born = [][32]byte{newKey()}, time.Time{}
+	}
+	next.config = m.innerConfig(next)
+	next.config.SetSessionTicketKeys(m.keys)
+	m.watch.loaded(f)
+	m.now.Store(next)
+	return trust, nil
 }
 
-// Expiries lists the certificates, authorities and revocation lists (their next update), the soonest first.
-func (m *Material) Expiries() []Expiry { return nil }
+// read makes a state of the files. What is believed is taken over from old when its files are the same to the byte: a
+// long revocation list is parsed once, not at each renewal of a certificate.
+func read(f Files, old *state) (*state, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	s := &state{files: f}
+	for i, cert := range f.Cert {
+		pair, expiries, err := loadPair(cert, f.Key[i])
+		if err == nil && i < len(f.OCSP) && f.OCSP[i] != "" {
+			pair.OCSPStaple, err = loadOCSP(f.OCSP[i])
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.certs = append(s.certs, *pair)
+		s.expiries = append(s.expiries, expiries...)
+	}
+	var before *trust
+	if old != nil && old.files.CA == f.CA && old.files.CRL == f.CRL {
+		before = old.trust
+	}
+	var err error
+	if s.trust, err = loadTrust(f.CA, f.CRL, before); err != nil {
+		return nil, err
+	}
+	s.expiries = append(s.expiries, s.trust.expiries...)
+	soonestFirst(s.expiries)
+	return s, nil
+}
 
-// Rotate begins a new ticket key when the present one is as old as every; the last ones still open tickets.
-func (m *Material) Rotate(now time.Time, every time.Duration) {}
+// check finds what cannot be right whatever the files hold.
+func (f *Files) check() error {
+	switch {
+	case len(f.Cert) == 0:
+		return fmt.Errorf("no certificate file is given")
+	case len(f.Cert) != len(f.Key):
+		return fmt.Errorf("%d certificate files and %d key files are given: they go in pairs", len(f.Cert), len(f.Key))
+	case len(f.OCSP) > len(f.Cert):
+		return fmt.Errorf("%d OCSP files are given for %d certificate files", len(f.OCSP), len(f.Cert))
+	case f.CA == "" && f.ClientAuth != None:
+		return fmt.Errorf("client certificates are asked for without a file of authorities to verify them by")
+	case f.CA == "" && f.CRL != "":
+		return fmt.Errorf("revocation lists %s are given without a file of the authorities that sign them", f.CRL)
+	case f.ClientAuth > Require:
+		return fmt.Errorf("unknown kind of client authentication %d", f.ClientAuth)
+	}
+	switch f.MinVersion {
+	case 0, tls.VersionTLS12, tls.VersionTLS13:
+		return nil
+	}
+	return fmt.Errorf("minimum version %s: TLS 1.2 and 1.3 are spoken", tls.VersionName(f.MinVersion))
+}
 
-// TicketKeys gives the keys of session tickets, the present one first, so that the next process can take them up.
-func (m *Material) TicketKeys() [][32]byte { return nil }
+// paths lists all files.
+func (f *Files) paths() []string {
+	all := make([]string, 0, len(f.Cert)*3+2)
+	for _, list := range [][]string{f.Cert, f.Key, f.OCSP, {f.CA, f.CRL}} {
+		for _, path := range list {
+			if path != "" {
+				all = append(all, path)
+			}
+		}
+	}
+	return all
+}
 
-// SetTicketKeys takes up those of the process before.
-func (m *Material) SetTicketKeys(keys [][32]byte) {}
+// name is how a certificate is called in errors and logs.
+func name(c *x509.Certificate) string {
+	if s := c.Subject.String(); s != "" {
+		return s
+	}
+	if len(c.DNSNames) > 0 {
+		return c.DNSNames[0]
+	}
+	return fmt.Sprintf("serial %x", c.SerialNumber)
+}
