@@ -140,7 +140,7 @@ func sameAddress(have net.Addr, want string) bool {
 }
 
 // adoptSocket takes up a unix socket that was passed; nil: there is none. With its lock it is ours, and its file goes when
-// we do; without, it is a service manager's.
+// we do, once we have served it: until then it is of the one before. Without the lock it is a service manager's.
 func (p *passed) adoptSocket(path string) (*socket, error) {
 	ln, err := p.at("unix", path)
 	if ln == nil {
@@ -148,7 +148,6 @@ func (p *passed) adoptSocket(path string) (*socket, error) {
 	}
 	s := &socket{path: path, ln: ln, lock: p.named(path + lockSuffix)}
 	if s.lock != nil {
-		ln.(*net.UnixListener).SetUnlinkOnClose(true)
 		return s, nil
 	}
 	info, err := os.Stat(path)

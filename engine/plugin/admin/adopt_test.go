@@ -71,6 +71,21 @@ func TestTheNextServerIsReachedWhereTheFirstOneWas(t *testing.T) {
 	}
 }
 
+func TestANextServerThatNeverServedLeavesTheFirstItsSocket(t *testing.T) {
+	cfg := local(t)
+	r := run(t, cfg)
+	second := r.next(cfg, r.sockets())
+	if _, err := second.Bind(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.ask(request{path: "/readyz", socket: true}); a.status != 200 {
+		t.Errorf("the first server's socket: got %d, want 200", a.status)
+	}
+}
+
 func TestTheSocketStaysTakenWhileItIsPassedOn(t *testing.T) {
 	cfg := local(t)
 	r := run(t, cfg)

@@ -82,6 +82,9 @@ func (s *Server) Start() (without []error, err error) {
 			return nil, err
 		}
 	}
+	if s.socket != nil && s.socket.lock != nil {
+		s.socket.ln.(*net.UnixListener).SetUnlinkOnClose(true)
+	}
 	for _, d := range s.doors {
 		s.goes(func() { s.serve(d) })
 	}
