@@ -24,10 +24,10 @@ func (l *loop) authenticate(c *conn, o *opening, p *mqtt.Connect) {
 	r := &o.request
 	*r = auth.Request{
 		ClientID: o.clientID, Listener: c.lst.name, Version: p.Version,
-		Remote: c.nc.RemoteAddr(), Local: c.nc.LocalAddr(),
 		HasUsername: p.HasUsername, HasPassword: p.HasPassword,
 		Username: string(p.Username), Password: bytes.Clone(p.Password),
 	}
+	c.introduce(r)
 	a := l.b.authenticator(l.live, c.lst)
 	if p.Props.Has(mqtt.PropAuthMethod) {
 		o.method = string(p.Props.AuthMethod)
@@ -97,7 +97,7 @@ func (l *loop) identified(c *conn, d auth.Decision) {
 	if l.b.parts.Authorizer != nil || o.request.HasUsername || d.Principal != "" { // nobody asks who an anonymous client is
 		o.identity = &auth.Identity{
 			Principal: d.Principal, ClientID: o.clientID, Username: o.request.Username,
-			Listener: c.lst.name, Remote: c.nc.RemoteAddr().Addr(), Superuser: d.Superuser,
+			Listener: c.lst.name, Remote: c.remote().Addr(), Superuser: d.Superuser,
 		}
 	}
 	o.authData = d.Data
@@ -166,9 +166,10 @@ func (l *loop) authPacket(c *conn, h mqtt.Header, body []byte) {
 		}
 		e.again = true
 		r := &auth.Request{
-			ClientID: c.sess.ClientID, Listener: c.lst.name, Version: c.version, Remote: c.nc.RemoteAddr(), Local: c.nc.LocalAddr(),
+			ClientID: c.sess.ClientID, Listener: c.lst.name, Version: c.version,
 			Username: c.sess.username(), HasUsername: c.sess.username() != "", Method: e.method, Data: bytes.Clone(p.Props.AuthData),
 		}
+		c.introduce(r)
 		l.startExchange(c, a, r)
 	case p.Reason == mqtt.ContinueAuthentication && e.exchange != nil:
 		data, x := bytes.Clone(p.Props.AuthData), e.exchange
@@ -197,7 +198,7 @@ func (l *loop) exchanged(c *conn, d auth.Decision) {
 		e.exchange = nil
 		if e.again {
 			e.again = false
-			id := auth.Identity{ClientID: c.sess.ClientID, Listener: c.lst.name, Remote: c.nc.RemoteAddr().Addr()}
+			id := auth.Identity{ClientID: c.sess.ClientID, Listener: c.lst.name, Remote: c.remote().Addr()}
 			if c.sess.ident != nil {
 				id = *c.sess.ident // shared and never changed
 			}

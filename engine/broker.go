@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
@@ -38,7 +38,12 @@ type Broker struct {
 	net       *netloop.Engine
 	loops     []*loop
 	listeners []*listener
-	acceptors []*netloop.Acceptor
+
+	handshakes *codec.Handshakes
+	sources    *sources
+	openings   sync.Pool
+	watching   sync.WaitGroup
+	reloading  sync.Mutex // of TLS material
 
 	live          atomic.Pointer[Live]
 	strategy      atomic.Value // fanout.Strategy
@@ -62,6 +67,7 @@ type phase uint8
 
 const (
 	made phase = iota
+	prepared
 	serving
 	over
 )
@@ -70,17 +76,6 @@ const (
 type ListenerAddr struct {
 	Name string
 	URL  string // with the port that was chosen
-}
-
-// listener is one address and what its connections share.
-type listener struct {
-	name  string
-	index int
-	mount string
-	url   string // as it is reached, with the port that was chosen
-	ln    net.Listener
-	count atomic.Int64 // connections
-	shed  atomic.Uint64
 }
 
 // New makes a broker; Start begins to serve.
@@ -94,7 +89,10 @@ func New(cfg Config, parts Parts) (*Broker, error) {
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.index, b.groups, b.slots, b.retained = trie.NewIndex(), fanout.NewGroups(), fanout.NewSlots(), trie.NewRetained()
-	b.directory = newDirectory(b.slots)
+	b.directory, b.sources = newDirectory(b.slots), newSources()
+	b.handshakes = codec.NewHandshakes(codec.HandshakeLimits{
+		Computing: cfg.TLS.HandshakeCores, Active: cfg.TLS.MaxHandshakes, Waiting: waitingHandshakes,
+	})
 	b.offload = offload.New(offloadWorkers, offloadQueue)
 	b.sys = &sysTopics{b: b, sent: map[string]string{}, at: b.began}
 	if err := b.setLive(cfg.Live()); err != nil {
@@ -106,6 +104,8 @@ func New(cfg Config, parts Parts) (*Broker, error) {
 const (
 	offloadWorkers = 64
 	offloadQueue   = 16384
+
+	waitingHandshakes = 65536 // listeners bound the connections that may be there without a CONNECT
 )
 
 func (b *Broker) setLive(live Live) error {
@@ -115,46 +115,58 @@ func (b *Broker) setLive(live Live) error {
 	}
 	b.strategy.Store(strategy)
 	b.live.Store(&live)
+	for _, lst := range b.listeners {
+		lst.setRules(&live)
+	}
 	return nil
 }
 
 // ErrStarted is the answer to a second Start.
 var ErrStarted = errors.New("engine: the broker was started already")
 
-// Start binds the listeners and serves. When it fails nothing is left running, and the broker is of no further use. A
-// broker starts once.
-func (b *Broker) Start() (err error) {
+// Prepare binds the listeners, or takes them up from Parts.Sockets, and reads the TLS material: all that can fail before
+// anybody is served. Start does it when it was not done.
+func (b *Broker) Prepare() error {
 	b.life.Lock()
 	defer b.life.Unlock()
+	return b.prepare()
+}
+
+func (b *Broker) prepare() (err error) {
 	switch b.phase {
 	case made:
+	case prepared:
+		return nil
 	case serving:
 		return ErrStarted
 	default:
 		return ErrStopped
 	}
-	b.phase = serving
-	defer func() {
+	for i := range b.cfg.Listeners {
+		lst, err := b.open(i)
 		if err != nil {
-			b.phase = over
-			b.cancel()
-			b.closeListeners()
-			if b.net != nil {
-				_ = b.net.Stop(context.Background())
-			}
-		}
-	}()
-	for i, lc := range b.cfg.Listeners {
-		ln, err := netloop.Listen(netloop.ListenOptions{Network: "tcp", Address: lc.Address})
-		if err != nil {
+			b.fail()
 			return fmt.Errorf("listeners.%d: %w", i, err)
 		}
-		l := &listener{name: lc.Name, index: i, mount: lc.Mountpoint, ln: ln, url: "tcp://" + ln.Addr().String()}
-		if l.name == "" {
-			l.name = l.url
-		}
-		b.listeners = append(b.listeners, l)
+		b.listeners = append(b.listeners, lst)
 	}
+	b.phase = prepared
+	return nil
+}
+
+// Start serves. When it fails nothing is left running, and the broker is of no further use. A broker starts once.
+func (b *Broker) Start() (err error) {
+	b.life.Lock()
+	defer b.life.Unlock()
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			b.fail()
+		}
+	}()
+	b.phase = serving
 	b.net, err = netloop.Start(netloop.Config{Loops: b.loopCount(), Tick: tickLength, Logger: b.log}, handler{b})
 	if err != nil {
 		return err
@@ -168,12 +180,30 @@ func (b *Broker) Start() (err error) {
 	if err := b.recover(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	for _, l := range b.listeners {
-		b.acceptors = append(b.acceptors, b.net.Serve(l.ln, netloop.AdmitFunc(b.admission(l))))
-	}
+	b.serve()
 	b.started.Store(true)
 	b.sys.start()
+	if slices.ContainsFunc(b.listeners, func(l *listener) bool { return l.material != nil }) {
+		b.watching.Go(b.watchMaterial)
+	}
 	return nil
+}
+
+// serve lets clients in.
+func (b *Broker) serve() {
+	for _, lst := range b.listeners {
+		lst.acceptor.Store(b.net.Serve(lst.ln, lst))
+	}
+}
+
+// fail ends what a start that failed has begun.
+func (b *Broker) fail() {
+	b.phase = over
+	b.cancel()
+	b.closeListeners()
+	if b.net != nil {
+		_ = b.net.Stop(context.Background())
+	}
 }
 
 func (b *Broker) loopCount() int {
@@ -193,35 +223,10 @@ func (b *Broker) newLoop(nl *netloop.Loop) *loop {
 		sinks:   map[uint32]func(*fanout.Message){},
 		wheel:   wheel.New(0),
 		scratch: make([]byte, 0, scratchSize),
+		stages:  codec.NewScratch(),
 	}
 	l.hold = holder{store: b.parts.Store, batch: &store.Batch{}, seq: 1}
 	return l
-}
-
-// admission decides about a new connection before it is read from.
-func (b *Broker) admission(lst *listener) func(netip.AddrPort) (*netloop.Loop, any, bool) {
-	return func(netip.AddrPort) (*netloop.Loop, any, bool) {
-		if limit := b.live.Load().Listeners[lst.index].MaxConnections; limit > 0 && lst.count.Load() >= int64(limit) {
-			lst.shed.Add(1)
-			return nil, nil, false
-		}
-		lst.count.Add(1)
-		return nil, &conn{lst: lst}, true
-	}
-}
-
-// accepts tells whether the listener serves a protocol version.
-func (l *listener) accepts(live *Live, v mqtt.Version) bool {
-	versions := live.Listeners[l.index].Versions
-	if len(versions) == 0 {
-		return true
-	}
-	for _, n := range versions {
-		if n == int(v) {
-			return true
-		}
-	}
-	return false
 }
 
 // authenticator is who decides on a listener.
@@ -260,6 +265,9 @@ func (b *Broker) Reload(cfg Config) error {
 	if b.phase > serving {
 		return ErrStopped
 	}
+	if err := b.reloadMaterial(&cfg); err != nil {
+		return err
+	}
 	if err := b.setLive(cfg.Live()); err != nil {
 		return err
 	}
@@ -278,9 +286,8 @@ func (b *Broker) Stop(ctx context.Context) error {
 	b.life.Lock()
 	defer b.life.Unlock()
 	switch b.phase {
-	case made:
-		b.phase = over
-		b.cancel()
+	case made, prepared:
+		b.fail()
 		return nil
 	case over:
 		return nil
@@ -298,6 +305,7 @@ func (b *Broker) shutdown(ctx context.Context) error {
 	}
 	b.awaitNoConns(ctx)
 	b.cancel()
+	b.watching.Wait()
 	err := b.offload.Close(ctx)
 	if s := b.parts.Store; s != nil {
 		err = errors.Join(err, s.Close(ctx))
@@ -306,10 +314,10 @@ func (b *Broker) shutdown(ctx context.Context) error {
 }
 
 func (b *Broker) closeListeners() {
-	for _, a := range b.acceptors {
-		a.Stop()
-	}
 	for _, l := range b.listeners {
+		if a := l.acceptor.Load(); a != nil {
+			a.Stop()
+		}
 		_ = l.ln.Close()
 	}
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -67,6 +66,7 @@ type extra struct {
 	alias    *aliases  // topic aliases, when either side uses them
 	enhanced *enhanced // enhanced authentication
 	replay   *replay   // retained messages still to be sent
+	layers   *layers   // TLS, WebSocket, what a proxy said
 }
 
 func (c *conn) extras() *extra {
@@ -97,14 +97,9 @@ func (c *conn) replay() *replay {
 	return c.x.replay
 }
 
-// Dropped is a connection that could not be given to a loop after all.
-func (c *conn) Dropped(error) { c.lst.count.Add(-1) }
-
 func (c *conn) has(f uint8) bool { return c.flags&f != 0 }
 
 func (c *conn) peer() mqtt.Peer { return mqtt.Peer{Version: c.version} }
-
-func (c *conn) remote() netip.AddrPort { return c.nc.RemoteAddr() }
 
 func (c *conn) info() ClientInfo {
 	i := ClientInfo{Listener: c.lst.name, Loop: int(c.l.id), Remote: c.remote(), Version: c.version}
@@ -144,12 +139,15 @@ const maxOutItems = 16384
 
 // feed cuts packets from the bytes of one read and dispatches them.
 func (c *conn) feed(b []byte) {
+	if c.state == awaitConnect && len(b) > 0 && !c.greet(b) {
+		return
+	}
 	for {
 		if !c.reading() {
 			c.keep(b)
 			return
 		}
-		h, body, rest, err := c.r.Next(b, int(c.live.Limits.MaximumPacketSize))
+		h, body, rest, err := c.r.Next(b, c.largest())
 		if err != nil {
 			c.fail(err)
 			return
@@ -161,6 +159,26 @@ func (c *conn) feed(b []byte) {
 		c.l.count.packetsIn[h.Type].add(1)
 		c.l.dispatch(c, h, body)
 	}
+}
+
+// largest is how large the next packet may be; 0: any size.
+func (c *conn) largest() int {
+	limits := &c.live.Limits
+	if c.state != connected && limits.MaxConnectSize > 0 && (limits.MaximumPacketSize == 0 || limits.MaxConnectSize < limits.MaximumPacketSize) {
+		return int(limits.MaxConnectSize)
+	}
+	return int(limits.MaximumPacketSize)
+}
+
+// greet looks at the first bytes of a connection: what cannot be a CONNECT ends it at once, whatever length it claims.
+// [MQTT-3.1.0-1]
+func (c *conn) greet(b []byte) bool {
+	if c.state != awaitConnect || c.r.Buffered() > 0 || b[0] == byte(mqtt.CONNECT)<<4 {
+		return true
+	}
+	c.lst.refuse(strange(b))
+	c.fail(&mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-1", Detail: "the first packet is no CONNECT"})
+	return false
 }
 
 // pause stops reading. What was read is kept.
@@ -264,7 +282,7 @@ func (c *conn) end() {
 // depart is the end a client has announced. It sends no more: with nothing queued nobody waits for its end of the
 // connection.
 func (c *conn) depart() {
-	if len(c.out) > 0 {
+	if len(c.out) > 0 || c.layers() != nil {
 		c.end()
 		return
 	}
@@ -293,8 +311,11 @@ func (c *conn) closeNow() {
 
 // forget drops what only a live connection needs.
 func (c *conn) forget() {
-	c.l.giveOpening(c)
-	c.sess, c.x = nil, nil
+	c.giveOpening()
+	y := c.layers()
+	if c.sess, c.x = nil, nil; y != nil {
+		c.x = &extra{layers: y}
+	}
 	c.r.Reset()
 }
 
@@ -303,6 +324,9 @@ func (c *conn) closed() {
 	l := c.l
 	if c.state == gone {
 		return
+	}
+	if y := c.layers(); y != nil {
+		y.Gone()
 	}
 	if c.state < draining {
 		if c.sess != nil && c.reason == 0 {
@@ -316,11 +340,7 @@ func (c *conn) closed() {
 		c.forget()
 	}
 	c.state = gone
-	for i := range c.out {
-		c.out[i].release(l)
-	}
-	l.owed -= int64(c.outBytes)
-	c.out, c.outBytes = nil, 0
+	l.dropOut(c)
 	l.dropConn(c)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"net/netip"
 	"unicode/utf8"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -15,6 +16,8 @@ import (
 
 // opening is a CONNECT while it is being decided, copied out of the read buffer.
 type opening struct {
+	from            netip.Addr // the source it counts for; invalid: none
+	early           int64      // bytes that are kept of it
 	clientID        string
 	assigned        bool // the client identifier is the broker's
 	cleanStart      bool
@@ -48,9 +51,8 @@ func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
 		c.refuse(mqtt.UnsupportedProtocolVersion, "")
 		return
 	}
-	o := l.takeOpening()
+	o := c.opening
 	o.cleanStart, o.keepAlive, o.receiveMaximum = p.CleanStart, p.KeepAlive, 65535
-	c.opening = o
 	if reason := l.identify(o, p); reason != mqtt.Success {
 		c.refuse(reason, "")
 		return
@@ -63,26 +65,6 @@ func (l *loop) connect(c *conn, h mqtt.Header, body []byte) {
 	}
 	l.negotiate(c, o, p)
 	l.authenticate(c, o, p)
-}
-
-// takeOpening and giveOpening lend the record of a CONNECT, so that a storm of them leaves little behind.
-func (l *loop) takeOpening() *opening {
-	if n := len(l.openings); n > 0 {
-		o := l.openings[n-1]
-		l.openings = l.openings[:n-1]
-		return o
-	}
-	return &opening{}
-}
-
-func (l *loop) giveOpening(c *conn) {
-	o := c.opening
-	c.opening = nil
-	if o == nil || o.lent || len(l.openings) >= 64 {
-		return
-	}
-	*o = opening{}
-	l.openings = append(l.openings, o)
 }
 
 // identify settles the client identifier.

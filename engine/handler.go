@@ -21,6 +21,7 @@ func (h handler) Open(nc *netloop.Conn) {
 	c := of(nc)
 	c.nc, c.l, c.live, c.lastSeen = nc, l, l.live, l.tick
 	l.addConn(c)
+	l.wrap(c)
 	if d := l.live.Limits.ConnectTimeout; d > 0 {
 		l.setTimer(c, l.tick+ticks(d))
 	}
@@ -35,9 +36,16 @@ func (h handler) Data(nc *netloop.Conn, b []byte) {
 	c := of(nc)
 	l := c.l
 	l.update()
-	c.lastSeen = l.tick
 	l.count.bytesIn.add(uint64(len(b)))
-	c.feed(b)
+	if y := c.layers(); y != nil {
+		l.unwrap(c, y, b)
+	} else {
+		c.lastSeen = l.tick
+		c.feed(b)
+	}
+	if c.opening != nil {
+		l.weigh(c)
+	}
 	if l.throttled && c.state == connected {
 		l.throttle(c)
 	}

@@ -86,7 +86,7 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 		l.observe(func() { h.Connected(c.info()) })
 	}
 	l.accept(c, present, had)
-	l.giveOpening(c)
+	c.giveOpening()
 	if c.state != connected {
 		return
 	}
@@ -95,7 +95,11 @@ func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 }
 
 func (l *loop) setKeepAlive(c *conn) {
-	if n := keepAliveTicks(c.keepAlive); n > 0 {
+	n := keepAliveTicks(c.keepAlive)
+	if p := c.pingTicks(); p > 0 && (n == 0 || p < n) {
+		n = p
+	}
+	if n > 0 {
 		l.setTimer(c, l.tick+n)
 	} else {
 		l.clearTimer(c)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
 	"github.com/penstock-mqtt/penstock/engine/internal/wheel"
@@ -47,7 +48,7 @@ type loop struct {
 	dirty      []*conn
 	spareD     []*conn
 	freeOut    [][]outItem
-	openings   []*opening
+	stages     *codec.Scratch
 	scratch    []byte
 	vec        [][]byte
 	seqBlock   []uint64

@@ -142,12 +142,9 @@ func (b *Broker) Stats() Stats {
 		sumReasons(s.ClosedByBroker, &c.closed)
 		sumReasons(s.ConnectsRefused, &c.refused)
 	}
-	for _, a := range b.acceptors {
-		s.AcceptShed += a.Shed()
-		s.Accepted += a.Accepted()
-	}
 	for _, l := range b.listeners {
-		s.AcceptShed += l.shed.Load()
+		s.AcceptShed += l.acceptor.Load().Shed() + l.refused[refusedMax].Load() + l.refused[refusedPerAddress].Load()
+		s.Accepted += l.acceptor.Load().Accepted()
 	}
 	s.Subscriptions = uint64(max(b.subscriptions.Load(), 0))
 	s.Filters = uint64(b.index.Filters())

@@ -111,6 +111,10 @@ func (l *loop) flush(c *conn) {
 	if c.state == gone {
 		return
 	}
+	if y := c.layers(); y != nil {
+		l.flushLayers(c, y)
+		return
+	}
 	for len(c.out) > 0 {
 		wrote, want, err := l.writeSome(c)
 		l.count.bytesOut.add(uint64(wrote))
@@ -224,6 +228,9 @@ func (l *loop) advance(c *conn, n int) {
 func (l *loop) drained(c *conn) {
 	if c.state == draining {
 		l.setTimer(c, l.tick+drainTicks)
+		if y := c.layers(); y != nil && !l.sayEnd(c, y) {
+			return
+		}
 		c.nc.Finish(2 * time.Second)
 		return
 	}
@@ -248,11 +255,7 @@ func (l *loop) goOn(c *conn) {
 
 // hangUp closes the socket at once.
 func (l *loop) hangUp(c *conn) {
-	for i := range c.out {
-		c.out[i].release(l)
-	}
-	l.owed -= int64(c.outBytes)
-	c.out, c.outBytes, c.outOff = nil, 0, 0
+	l.dropOut(c)
 	c.nc.Close()
 }
 

@@ -6,10 +6,6 @@ import (
 	"io"
 )
 
-// Prepare binds the listeners, or takes them up from Parts.Sockets, and reads the TLS material: all that can fail before
-// anybody is served. Start does it when it was not done.
-func (b *Broker) Prepare() error { return errors.ErrUnsupported }
-
 // Sockets gives duplicates of the listening sockets, for the next process; whoever asks closes them.
 func (b *Broker) Sockets() ([]Socket, error) { return nil, errors.ErrUnsupported }
 

@@ -51,25 +51,36 @@ func (l *loop) connTimer(c *conn) {
 	case c.state == draining:
 		l.hangUp(c)
 	case c.state == connected:
-		limit := keepAliveTicks(c.keepAlive)
+		limit, silence := keepAliveTicks(c.keepAlive), c.pingTicks()
+		if silence > 0 {
+			l.ping(c, silence)
+			if c.state != connected {
+				return
+			}
+		}
 		if limit == 0 {
+			if silence > 0 {
+				l.setTimer(c, c.layers().heard+silence)
+			}
 			return
 		}
 		if c.has(slowed) || c.waits() { // nobody listens: what it said meanwhile is not known
 			c.lastSeen = l.tick
 		}
 		if idle := l.tick - c.lastSeen; idle < limit {
-			l.setTimer(c, c.lastSeen+limit)
+			at := c.lastSeen + limit
+			if silence > 0 {
+				at = min(at, c.layers().heard+silence)
+			}
+			l.setTimer(c, at)
 			return
 		}
 		c.disconnect(mqtt.KeepAliveTimeout) // [MQTT-3.1.2-22] [MQTT-3.1.2-24]
 	default:
-		l.log.Debug("connect timeout", "remote", c.remote())
+		l.log.Debug("connect timeout", "listener", c.lst.name, "remote", c.remote())
 		l.count.closed[mqtt.MaximumConnectTime].add(1)
-		c.abandon()
-		c.state = draining
-		c.forget()
-		l.hangUp(c)
+		c.lst.refuse(refusedTimeout)
+		l.cut(c)
 	}
 }
 

@@ -24,7 +24,8 @@ type Request struct {
 	HasPassword   bool // so is an empty password
 	Listener      string
 	Transport     string         // tcp, tls, ws, wss or unix
-	Remote, Local netip.AddrPort // behind a proxy, as it said; zero over a unix socket
+	Remote, Local netip.AddrPort // behind a proxy, as it said; zero over a unix socket, and where a proxy knows none
+	Proxied       bool           // a trusted proxy forwards the client
 	Version       mqtt.Version
 	Certificate   *Certificate // the client's, verified; nil: none
 	HTTP          *HTTP        // of a WebSocket; else nil

@@ -16,9 +16,12 @@ var (
 	Never Immediate = policy(func(*Request) bool { return false })
 )
 
-// loopback wants both ends on it: a proxy on this machine that names its client brings a remote address from outside,
+// loopback wants both ends on this machine: a unix socket is. A TCP connection has both on the loopback address: a proxy on this machine that names its client brings a remote address from outside,
 // and a forwarded port a local one.
 func loopback(r *Request) bool {
+	if r.Transport == "unix" && !r.Proxied {
+		return true
+	}
 	return r.Remote.Addr().Unmap().IsLoopback() && r.Local.Addr().Unmap().IsLoopback()
 }
 

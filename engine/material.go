@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/certs"
+)
+
+// files says where the TLS material of a listener is.
+func (c *Config) files(i int) certs.Files {
+	lc := &c.Listeners[i]
+	f := certs.Files{
+		Name: lc.Title(), Cert: lc.Cert, Key: lc.Key, OCSP: lc.OCSP, CA: lc.CA, CRL: lc.CRL,
+		MinVersion: tls.VersionTLS12, RequireALPN: lc.RequireALPN, WebSocket: lc.web(),
+	}
+	switch lc.clientAuth() {
+	case ClientAuthOptional:
+		f.ClientAuth = certs.Optional
+	case ClientAuthRequire:
+		f.ClientAuth = certs.Require
+	}
+	if v := lc.MinTLS; v == TLS13 || v == "" && c.TLS.MinVersion == TLS13 {
+		f.MinVersion = tls.VersionTLS13
+	}
+	return f
+}
+
+// reloadMaterial reads the TLS material of all listeners anew: all of it, or nothing changes.
+func (b *Broker) reloadMaterial(cfg *Config) error {
+	b.reloading.Lock()
+	defer b.reloading.Unlock()
+	for i, lst := range b.listeners {
+		if lst.material != nil {
+			if _, err := certs.Load(cfg.files(i)); err != nil {
+				return fmt.Errorf("listeners.%d: %w", i, err)
+			}
+		}
+	}
+	var failed error
+	for i, lst := range b.listeners {
+		if lst.material != nil {
+			if err := b.reloadOne(lst, cfg.files(i)); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("listeners.%d: %w", i, err)) // it changed in between
+			}
+		}
+	}
+	return failed
+}
+
+func (b *Broker) reloadOne(lst *listener, f certs.Files) error {
+	trust, err := lst.material.Reload(f)
+	if err != nil {
+		return err
+	}
+	lst.files.Store(&f)
+	b.log.Info("TLS material loaded", "listener", lst.name, "client_trust_changed", trust)
+	b.warnOfExpiry(lst, time.Now())
+	if trust {
+		b.recheck(lst)
+	}
+	return nil
+}
+
+// watchMaterial looks after the TLS material while the broker runs: files that change, ticket keys that grow old,
+// certificates that are about to expire.
+func (b *Broker) watchMaterial() {
+	warn := time.Now()
+	for {
+		live := b.live.Load()
+		every := live.TLS.ReloadInterval
+		if every <= 0 {
+			every = time.Minute // for the keys
+		}
+		timer := time.NewTimer(every)
+		select {
+		case <-timer.C:
+		case <-b.ctx.Done():
+			timer.Stop()
+			return
+		}
+		now := time.Now()
+		for _, lst := range b.listeners {
+			if lst.material == nil {
+				continue
+			}
+			lst.material.Rotate(now, live.TLS.TicketRotation)
+			if live.TLS.ReloadInterval > 0 && lst.material.Changed() {
+				b.reloading.Lock() // not beside a reload of everything
+				err := b.reloadOne(lst, *lst.files.Load())
+				b.reloading.Unlock()
+				if err != nil {
+					b.log.Error("TLS material not loaded, the old one stays", "listener", lst.name, "err", err)
+				}
+			}
+			if now.Sub(warn) >= 24*time.Hour {
+				b.warnOfExpiry(lst, now)
+			}
+		}
+		if now.Sub(warn) >= 24*time.Hour {
+			warn = now
+		}
+	}
+}
+
+// expiryWarning is how long before its end a certificate is warned about.
+const expiryWarning = 30 * 24 * time.Hour
+
+func (b *Broker) warnOfExpiry(lst *listener, now time.Time) {
+	for _, e := range lst.material.Expiries() {
+		left := e.At.Sub(now)
+		switch {
+		case left <= 0:
+			b.log.Warn("expired", "listener", lst.name, "file", e.File, "subject", e.Subject, "at", e.At)
+		case left < expiryWarning:
+			b.log.Warn("expires soon", "listener", lst.name, "file", e.File, "subject", e.Subject, "at", e.At, "days", int(left.Hours()/24))
+		}
+	}
+}
+
+// presented is a connection with the certificates its client came with.
+type presented struct {
+	idx   uint32
+	gen   uint16
+	chain []*x509.Certificate
+}
+
+// recheck disconnects the clients of a listener whose certificates would not be accepted any more. Loops only gather and
+// disconnect: to verify is too much for them.
+func (b *Broker) recheck(lst *listener) {
+	for _, l := range b.loops {
+		l.post(func(l *loop) {
+			list := l.presentedTo(lst)
+			if len(list) > 0 && !b.offload.Submit(func() { l.reverify(lst, list) }) {
+				go l.reverify(lst, list) // a revocation is not to wait for a free worker
+			}
+		})
+	}
+}
+
+func (l *loop) presentedTo(lst *listener) (list []presented) {
+	for i := range l.connCount {
+		s := l.connAt(i)
+		if s.c == nil || s.c.lst != lst {
+			continue
+		}
+		if y := s.c.layers(); y != nil && y.TLS != nil && y.TLS.Open() {
+			if chain := y.TLS.State().PeerCertificates; len(chain) > 0 {
+				list = append(list, presented{i, s.gen, chain})
+			}
+		}
+	}
+	return list
+}
+
+func (l *loop) reverify(lst *listener, list []presented) {
+	bad := slices.DeleteFunc(list, func(p presented) bool { return lst.material.Verify(p.chain) == nil })
+	if len(bad) == 0 {
+		return
+	}
+	l.post(func(l *loop) {
+		for _, p := range bad {
+			s := l.connAt(p.idx)
+			if s.c == nil || s.gen != p.gen || s.c.state >= draining {
+				continue
+			}
+			l.log.Info("client certificate not accepted any more", "listener", lst.name, "client", s.c.clientID(), "remote", s.c.remote(),
+				"subject", p.chain[0].Subject.String(), "serial", p.chain[0].SerialNumber.String())
+			if s.c.state == connected {
+				s.c.disconnect(mqtt.NotAuthorized)
+			} else {
+				s.c.refuse(mqtt.NotAuthorized, "")
+			}
+		}
+	})
+}
