@@ -117,8 +117,7 @@ func (t *TLS) Continue(s *Scratch, to Sink) error {
 	if t.phase != tlsAgreed {
 		return nil
 	}
-	t.phase = tlsOpen
-	t.records.whole = 1 // the handshake may have read behind its end
+	t.phase = tlsOpen // records.whole has counted those of the handshake too, which may have read behind its end
 	return t.open(t.in, s, to)
 }
 
@@ -143,7 +142,7 @@ func (t *TLS) read(plain []byte, to Sink) error {
 	for t.records.whole > 0 || len(t.in) > 0 {
 		n, err := t.conn.Read(plain)
 		if 0 < n && n < len(plain) {
-			t.records.whole-- // at least; a record that does not count is found out by errNoBytes
+			t.records.whole-- // or more, of those that bring no plaintext: then errNoBytes puts it right
 		}
 		if n > 0 && !to.Bytes(plain[:n]) {
 			t.deaf = true

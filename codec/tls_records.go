@@ -34,7 +34,7 @@ func firstRecord(b []byte) (whole bool, err error) {
 type records struct {
 	have  uint32 // bytes handed over of the record that has begun
 	size  uint32 // all bytes of it, when its header is known: have >= recordHeader
-	whole int32  // records handed over completely that may not have been read
+	whole int32  // records handed over completely, but for those surely read: no fewer than crypto/tls still has
 }
 
 // cut says how many bytes of in to hand over, room at most: the rest of the record that has begun, or as much of it as
