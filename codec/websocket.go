@@ -88,7 +88,7 @@ func (w *WebSocket) open(b []byte, answers *[]byte) (rest []byte, done bool, err
 	head, rest, err := w.opening.cut(b)
 	switch {
 	case err == tooLarge && !w.client:
-		err = headerTooLarge.answer(answers, "")
+		err = headerTooLarge.answer(answers, "", "")
 	case err != nil: // no HTTP: an answer would not be understood
 	case head == nil:
 		return nil, false, nil

@@ -37,8 +37,8 @@ func (u *Upgrade) noSubprotocol() *refusal {
 }
 
 // answer appends the response and gives the fault. detail is for the log, or what is malformed; it repeats nothing of a
-// query. The body is left out for a HEAD.
-func (r *refusal) answer(answers *[]byte, detail string, method ...string) error {
+// query. A HEAD is answered without the body.
+func (r *refusal) answer(answers *[]byte, method, detail string) error {
 	body := r.say
 	if r.cause == WSBadRequest && detail != "" {
 		body += ": " + detail
@@ -50,7 +50,7 @@ func (r *refusal) answer(answers *[]byte, detail string, method ...string) error
 	}
 	out := fmt.Appendf(*answers, "HTTP/1.1 %d %s\r\n%sConnection: %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n",
 		r.status, http.StatusText(r.status), r.header, connection, len(body))
-	if len(method) == 0 || method[0] != http.MethodHead {
+	if method != http.MethodHead {
 		out = append(out, body...)
 	}
 	*answers = out

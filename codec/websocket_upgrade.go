@@ -27,7 +27,7 @@ func (u *Upgrade) accept(head []byte, answers *[]byte) (*Request, error) {
 		r, detail = u.judge(a)
 	}
 	if r != nil {
-		return nil, r.answer(answers, detail, a.method)
+		return nil, r.answer(answers, a.method, detail)
 	}
 	chosen := u.choose(a.header["Sec-Websocket-Protocol"])
 	if err := switchProtocols(a, chosen, answers); err != nil {
