@@ -114,15 +114,3 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	}
 	return p, nil
 }
-
-// checkOrigin says what is wrong with a web origin as browsers send it, or nothing.
-func checkOrigin(origin string) error {
-	if origin == "*" {
-		return nil
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme == "" || u.Host == "" || (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() != origin {
-		return fmt.Errorf("must be origins such as https://example.org:8443, without a path, or *, has %q", origin)
-	}
-	return nil
-}

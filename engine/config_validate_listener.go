@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/penstock-mqtt/penstock/codec"
 )
 
 const (
@@ -72,8 +74,8 @@ func (l Listener) check(k *checker, at string) {
 	k.wrong(at+".mode", err)
 	l.checkTLS(k, at)
 	k.wrong(at+".path", checkPath(l.path()))
-	for _, origin := range l.Origins {
-		k.wrong(at+".origins", checkOrigin(origin))
+	if _, err := codec.ParseOrigins(l.Origins); err != nil {
+		k.fail(at+".origins", "has "+err.Error())
 	}
 }
 
