@@ -60,7 +60,7 @@ func (o *opening) response(head []byte) (*Request, error) {
 	if err != nil {
 		return nil, &Fault{Cause: WSBadRequest, Err: fmt.Errorf("the server's answer: %w", err)}
 	}
-	_, rest, _ := strings.Cut(line, " ")
+	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
 	if len(code) != 3 || !digit(code[0]) || !digit(code[1]) || !digit(code[2]) {
 		return nil, &Fault{Cause: WSBadRequest, Err: errors.New("the server's answer has no HTTP status")}
@@ -72,6 +72,8 @@ func (o *opening) response(head []byte) (*Request, error) {
 	chosen := h["Sec-Websocket-Protocol"]
 	fault := func(c Cause, say string) (*Request, error) { return nil, &Fault{Cause: c, Err: errors.New(say)} }
 	switch accept := h["Sec-Websocket-Accept"]; { // RFC 6455 section 4.1
+	case version == "HTTP/1.0":
+		return fault(WSBadRequest, "the server answered HTTP 101 as HTTP/1.0, which knows no upgrade")
 	case !hasToken(h["Upgrade"], "websocket") || !hasToken(h["Connection"], "upgrade"):
 		return fault(WSBadRequest, "the server answered HTTP 101 for another protocol than WebSocket")
 	case len(accept) != 1 || accept[0] != o.accept:
