@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // FieldError is what is wrong with one key of the configuration.
@@ -54,12 +55,11 @@ func set(root reflect.Value, key string, values []string, listed bool) error {
 		if isSection(v.Type()) { // an index has no second form
 			part = CanonicalKey(part)
 		}
-		at = join(at, part)
 		next, err := step(v, part)
 		if err != nil {
-			return &FieldError{at, err.Error()}
+			return &FieldError{join(at, inLine(part)), err.Error()}
 		}
-		v = next
+		v, at = next, join(at, part)
 	}
 	if err := write(v, values, listed); err != nil {
 		return &FieldError{at, err.Error()}
@@ -69,6 +69,14 @@ func set(root reflect.Value, key string, values []string, listed bool) error {
 
 // CanonicalKey is the form of a key in which errors name it: with underscores where it was written with dashes.
 func CanonicalKey(key string) string { return strings.ReplaceAll(key, "-", "_") }
+
+// inLine quotes what a terminal would not show as it is: an error is one line, whatever stood there for a key.
+func inLine(part string) string {
+	if strings.ContainsFunc(part, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(part)
+	}
+	return part
+}
 
 func join(prefix, part string) string {
 	if prefix == "" {

@@ -141,6 +141,7 @@ func TestAnEmptyListSetsNothing(t *testing.T) {
 func TestSetNamesTheKeyThatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ key, value, field, problem string }{
 		{"bogus", "1", "bogus", "unknown key"},
+		{"log.bo\ngus", "1", `log."bo\ngus"`, "unknown key"},
 		{"limits.maxqos", "1", "limits.maxqos", "maximum_qos"},
 		{"limits.maximum_qos.x", "1", "limits.maximum_qos.x", "unknown key"},
 		{"limits", "1", "limits", "is a section"},
@@ -266,6 +267,7 @@ func FuzzSet(f *testing.F) {
 	f.Add("listeners.0", "tls://h?cert=a,b&key=a&key=b&ca=c&client-auth=optional&proxy=10.0.0.0/8")
 	f.Add("listeners", "unix:///run/x.sock?mode=0600&proxy=unix")
 	f.Add("drain.will-grace", "10s")
+	f.Add("listeners.0", "tcp://h?a%0ab=1")
 	f.Add("limits.max_outbound_bytes", "18446744073709551615GiB")
 	f.Add("sys.interval", strconv.Itoa(1<<62))
 	f.Fuzz(func(t *testing.T, key, value string) {
@@ -277,6 +279,9 @@ func FuzzSet(f *testing.F) {
 		var fe *FieldError
 		if err != nil && !errors.As(err, &fe) {
 			t.Errorf("Set(%q, %q): %v is no *FieldError", key, value, err)
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
+			t.Errorf("Set(%q, %q): %q is not one line", key, value, err)
 		}
 	})
 }

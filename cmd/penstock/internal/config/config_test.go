@@ -228,7 +228,7 @@ func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "loops: 1\n", "listeners:\n- tcp://127.0.0.1:1\n- {address: 'x:1', versions: [3, 4]}\n",
 		"limits:\n  maximum_qos: 1 # one\n  server_reference: |\n    a\n", "a: &x [*x]\n", "? [a]\n: b\n", "--- !!map\nlog: {level: \"de\\u0062ug\"}\n",
-		"sys:\n  interval: 1m\n...\n", "%YAML 1.2\n---\nloops: .inf\n", "retain: {available: ~}\n",
+		"sys:\n  interval: 1m\n...\n", "%YAML 1.2\n---\nloops: .inf\n", "{0\r\r0}", "drain: {will-grace: 1s}\n", "retain: {available: ~}\n",
 	} {
 		f.Add(seed)
 	}
