@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -165,11 +166,22 @@ func (p *peer) loop() {
 			}
 		}
 	}
+	if p.err == errHalt {
+		return
+	}
 	p.stage.CloseNotify(p.s)
 	p.flush()
 	p.stage.Gone()
 	p.near.end()
 }
+
+// halt ends the loop alone and leaves the stage to the caller.
+func (p *peer) halt() {
+	p.post(func() { p.err = errHalt })
+	<-p.ended
+}
+
+var errHalt = errors.New("halt")
 
 // stop ends the loop and waits for it.
 func (p *peer) stop() {
@@ -277,8 +289,9 @@ func (h *half) read(p []byte) (int, error) {
 type conn struct {
 	peer     *peer
 	chop     int
-	mu       sync.Mutex
-	recorded []byte // all that was written
+	cut      int        // if not 0: where in all that is written a piece ends
+	mu       sync.Mutex // of recorded
+	recorded []byte     // all that was written
 }
 
 func (c *conn) Read(p []byte) (int, error) { return c.peer.near.read(p) }
@@ -291,9 +304,15 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	b := append([]byte(nil), p...)
 	c.mu.Lock()
+	before := len(c.recorded)
 	c.recorded = append(c.recorded, b...)
 	c.mu.Unlock()
 	chop := c.chop
+	if first := c.cut - before; 0 < first && first < len(b) {
+		piece := b[:first:first]
+		c.peer.post(func() { c.peer.feed(piece) })
+		b = b[first:]
+	}
 	if chop == 0 {
 		chop = max(1, len(b))
 	}
