@@ -32,6 +32,8 @@ const (
 	yaml   = " github.com/goccy/go-yaml"
 	sys    = " golang.org/x/sys"
 
+	systemd = " github.com/coreos/go-systemd/v22"
+
 	prometheus = " github.com/prometheus"
 	hdr        = " github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -44,7 +46,7 @@ var layers = map[string]layer{
 	"codec/mqtt":   {},
 	"codec/flow":   {imports: "codec/mqtt"},
 	"codec":        {imports: "github.com/gobwas/ws"},
-	"codec/client": {imports: "codec/mqtt codec/flow trie"},
+	"codec/client": {imports: "codec codec/mqtt codec/flow trie", tests: "github.com/gobwas/ws"},
 
 	// one message, many receivers
 	"fanout": {imports: "codec/mqtt trie" + xxhash + pool},
@@ -96,7 +98,7 @@ var layers = map[string]layer{
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},
-	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys},
+	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys + systemd},
 
 	"scripts": {},
 }
