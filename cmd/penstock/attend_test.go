@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -36,10 +37,23 @@ func (b *fakeBroker) Stop(context.Context) error {
 	return b.stopErr
 }
 
+func (b *fakeBroker) Sockets() ([]engine.Socket, error) { return nil, errors.ErrUnsupported }
+
+func (b *fakeBroker) HandOver(context.Context, io.Writer) error { return errors.ErrUnsupported }
+
+func (b *fakeBroker) Resume() error { return errors.ErrUnsupported }
+
 // fakeAdmin counts what it is told.
 type fakeAdmin struct {
-	refuse           error
-	applied, stopped int
+	refuse                 error
+	applied, stopped, left int
+}
+
+func (a *fakeAdmin) Sockets() ([]engine.Socket, error) { return nil, nil }
+
+func (a *fakeAdmin) Leave(context.Context) error {
+	a.left++
+	return nil
 }
 
 func (a *fakeAdmin) Prepare(admin.Config) (func(), error) { return func() { a.applied++ }, a.refuse }

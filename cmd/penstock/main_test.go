@@ -11,6 +11,9 @@ import (
 const asProgram = "PENSTOCK_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(asSuccessor); role != "" {
+		playSuccessor(role)
+	}
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

@@ -31,38 +31,84 @@ func (s *serveCmd) source() config.Source {
 
 // Run starts the broker and stays with it until a signal ends it.
 func (s *serveCmd) Run(out io.Writer) error {
-	cfg, err := s.source().Load()
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// First, for a signal that comes early is not to be lost, and SIGUSR2 would end a process that does not know it.
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(signals)
+	sv := &server{self: thisProgram(), patience: usualPatience, load: s.source().Load}
+	given, err := inherit()
+	if err == nil {
+		err = sv.start(out, given, signals)
+	}
+	given.from.over(err)
+	if err != nil {
+		return err
+	}
+	return sv.attend(signals)
+}
 
-	log := newLog(os.Stderr, cfg.Log)
-	broker, err := engine.New(cfg.Config, engine.Parts{Logger: log.Logger, Version: version})
+// start serves: at once, or when the process before has left.
+func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signal) (err error) {
+	if s.cfg, err = s.load(); err != nil {
+		return err
+	}
+	s.log = newLog(os.Stderr, s.cfg.Log)
+	parts := engine.Parts{Logger: s.log.Logger, Version: version, Sockets: given.listeners}
+	if given.from != nil {
+		parts.State = given.from
+	}
+	broker, err := engine.New(s.cfg.Config, parts)
 	if err != nil {
 		return err
 	}
-	sv := &server{broker: broker, load: s.source().Load, log: log}
-	door, err := admin.New(cfg.Admin, admin.Options{Broker: broker, Reload: sv.reload, Logger: log.Logger, Version: version})
+	s.broker = broker
+	options := admin.Options{Broker: broker, Reload: s.reload, Logger: s.log.Logger, Version: version, Sockets: given.admin}
+	door, err := admin.New(s.cfg.Admin, options)
 	if err != nil {
 		return err
 	}
-	sv.admin = door
+	options.Sockets = nil
+	s.admin, s.reopen = door, s.reopenAdmin(options)
+	if given.from != nil {
+		if err := s.prepare(broker, door, given.from, signals); err != nil {
+			return err
+		}
+	}
 	without, err := door.Start() // before the broker: a start that takes long can be watched
 	if err != nil {
 		return err
 	}
 	if err := broker.Start(); err != nil {
-		_ = door.Stop(context.Background())
+		quit := door.Stop
+		if given.from != nil {
+			quit = door.Leave // the one before goes on there
+		}
+		_ = quit(context.Background())
 		return err
 	}
 	for _, missing := range without {
-		log.Warn("admin goes without its default place", "err", missing, "help", "admin.listen and admin.socket give others, or turn them off")
+		s.log.Warn("admin goes without its default place", "err", missing, "help", "admin.listen and admin.socket give others, or turn them off")
 	}
-	announce(out, cfg, broker.Addrs(), door)
-	return sv.attend(signals)
+	announce(out, s.cfg, broker.Addrs(), door)
+	if given.from.lives() {
+		return nil // it tells the service manager of us
+	}
+	if given.from != nil {
+		s.log.tell(fmt.Sprintf("MAINPID=%d", os.Getpid())) // it cannot any longer
+	}
+	s.log.tellReady()
+	return nil
+}
+
+// prepare does all that can fail while the process before still serves, and waits for its leave.
+func (s *server) prepare(broker *engine.Broker, door *admin.Server, from *predecessor, signals <-chan os.Signal) error {
+	if err := broker.Prepare(); err != nil {
+		return err
+	}
+	if _, err := door.Bind(); err != nil {
+		return err
+	}
+	return from.await(signals, s.log)
 }
 
 // announce says where the broker serves, one line a listener, and what it does not keep.

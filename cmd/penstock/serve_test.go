@@ -112,6 +112,13 @@ func (w *watched) String() string {
 	return w.buf.String()
 }
 
+// forget empties it.
+func (w *watched) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf.Reset()
+}
+
 // await waits until text stands in what was written.
 func (w *watched) await(t *testing.T, text string) {
 	t.Helper()
