@@ -69,6 +69,7 @@ const (
 	made phase = iota
 	prepared
 	serving
+	parted // handed over to the next process
 	over
 )
 
@@ -137,7 +138,7 @@ func (b *Broker) prepare() (err error) {
 	case made:
 	case prepared:
 		return nil
-	case serving:
+	case serving, parted:
 		return ErrStarted
 	default:
 		return ErrStopped

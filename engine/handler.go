@@ -25,8 +25,11 @@ func (h handler) Open(nc *netloop.Conn) {
 	if d := l.live.Limits.ConnectTimeout; d > 0 {
 		l.setTimer(c, l.tick+ticks(d))
 	}
-	if l.leaving {
+	switch {
+	case l.leaving:
 		c.refuse(mqtt.ServerUnavailable, "")
+	case l.parting:
+		c.pause()
 	}
 	l.leave()
 }

@@ -116,19 +116,44 @@ func (l *loop) offline(s *sess, c *conn) {
 	l.count.disconnects.add(1)
 	l.b.slots.SetFlags(s.Slot, 0, fanout.SlotOnline|fanout.SlotBusy)
 	s.Busy = false
-	l.reshare(s, false)
+	if !l.parting { // the other members are about to leave too
+		l.reshare(s, false)
+	}
 	switch {
 	case s.Will == nil:
 	case c.has(willCleared): // [MQTT-3.14.4-3] [MQTT-3.1.2-10]
 		s.Will = nil
+	case l.parting && !c.has(takenOver):
+		s.Parted = true
 	case c.has(takenOver), s.Will.Delay == 0, s.Expiry == 0:
 		l.publishWill(s)
 	}
-	if s.Expiry == 0 {
+	switch {
+	case s.Expiry > 0:
+	case s.Parted:
+		l.empty(s) // it is over, only its will waits
+	default:
 		l.endSession(s, !c.has(takenOver))
 		return
 	}
 	l.leaveOffline(s)
+}
+
+// empty takes everything from a session but its will.
+func (l *loop) empty(s *sess) {
+	will := s.Will
+	l.unsubscribeAll(s)
+	l.reshare(s, true)
+	l.dropMessages(s)
+	s.Will = will
+}
+
+// dropMessages lets go of what a session that is over has not delivered.
+func (l *loop) dropMessages(s *sess) {
+	s.Drop(func(d session.Open) {
+		l.dropped(DropSessionEnd)
+		l.release(&d)
+	})
 }
 
 // leaveOffline begins the time for which a session without a connection is kept.
@@ -138,10 +163,19 @@ func (l *loop) leaveOffline(s *sess) {
 		s.expireAt = l.after(time.Duration(s.Expiry) * time.Second)
 	}
 	if s.Will != nil { // [MQTT-3.1.2-8]: after the delay or with the session, whichever is first
-		s.willAt = l.after(time.Duration(s.Will.Delay) * time.Second)
+		delay := time.Duration(s.Will.Delay) * time.Second
+		if s.Parted {
+			delay = max(delay, l.live.Drain.WillGrace)
+		}
+		s.willAt = l.after(delay)
+		if s.Expiry == 0 {
+			s.expireAt = s.willAt
+		}
 	}
 	l.setSessionTimer(s)
-	l.storeSession(s)
+	if !l.parting { // the next process takes it for connected until the hand-over, which it was
+		l.storeSession(s)
+	}
 }
 
 func (l *loop) setSessionTimer(s *sess) {
@@ -183,10 +217,7 @@ func (l *loop) endSession(s *sess, release bool) {
 	l.publishWill(s)
 	l.unsubscribeAll(s)
 	l.reshare(s, true)
-	s.Drop(func(d session.Open) {
-		l.dropped(DropSessionEnd)
-		l.release(&d)
-	})
+	l.dropMessages(s)
 	l.forgetSession(s)
 	l.setSession(s.Slot, nil)
 	l.count.sessions.sub(1)

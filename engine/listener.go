@@ -27,6 +27,8 @@ type listener struct {
 	mount    string
 	url      string // as it is reached, with the port that was chosen
 	ln       net.Listener
+	kept     *os.File // the socket after a hand-over, for Resume
+	options  netloop.ListenOptions
 	acceptor atomic.Pointer[netloop.Acceptor]
 
 	material *certs.Material // of tls and wss
@@ -133,7 +135,8 @@ func (b *Broker) open(i int) (*listener, error) {
 		lst.material, lst.tls = m, m.Config()
 		lst.files.Store(&f)
 	}
-	ln, err := b.bind(lc)
+	lst.options = listenOptions(lc)
+	ln, err := b.bind(lc, lst.options)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +153,16 @@ func (b *Broker) open(i int) (*listener, error) {
 	return lst, nil
 }
 
-func (b *Broker) bind(lc *Listener) (net.Listener, error) {
-	o := netloop.ListenOptions{
+func listenOptions(lc *Listener) netloop.ListenOptions {
+	if lc.kind() == KindUnix {
+		return netloop.ListenOptions{Network: "unix", Address: lc.Address, Mode: lc.mode()}
+	}
+	return netloop.ListenOptions{
 		Network: "tcp", Address: lc.Address, Nagle: lc.Nagle, KeepAlive: lc.TCPKeepAlive, UserTimeout: lc.TCPUserTimeout,
 	}
-	if lc.kind() == KindUnix {
-		o = netloop.ListenOptions{Network: "unix", Address: lc.Address, Mode: lc.mode()}
-	}
+}
+
+func (b *Broker) bind(lc *Listener, o netloop.ListenOptions) (net.Listener, error) {
 	for i, s := range b.parts.Sockets {
 		if s.File != nil && s.serves(lc) {
 			ln, err := netloop.Adopt(s.File, o)

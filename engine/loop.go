@@ -39,6 +39,7 @@ type loop struct {
 	freeConns []uint32
 	table     [][]*sess // sessions owned, by slot in chunks
 	pending   map[uint32]*pending
+	fetched   map[uint64]*fanout.Message // while the state of the process before is taken up: what is made already
 	sinks     map[uint32]func(m *fanout.Message) // embedders' subscriptions, by slot
 	wheel     *wheel.Wheel
 	fence     fence
@@ -69,6 +70,7 @@ type loop struct {
 	throttled bool // another loop's inbox is above its mark
 	behind    bool // it is the store that others wait for
 	leaving   bool // the broker stops
+	parting   bool // it hands over to the next process
 	slowed    []*conn
 
 	sweepCursor uint64

@@ -31,6 +31,13 @@ func (l *loop) storeSession(s *sess) bool {
 		s.created = uint32(time.Now().Unix())
 		l.b.slots.SetName(s.Slot, s.ID)
 	}
+	r := l.record(s)
+	l.hold.batch.Session(&r)
+	return true
+}
+
+// record is the session as it is now.
+func (l *loop) record(s *sess) store.Session {
 	r := store.Session{
 		ID: s.ID, ClientID: []byte(s.ClientID), Principal: []byte(s.Principal), Version: s.Version,
 		Online: s.conn != nil, Expiry: s.Expiry, Created: int64(s.created), Rest: l.lifetime(s.expireAt),
@@ -43,8 +50,7 @@ func (l *loop) storeSession(s *sess) bool {
 			Delay: w.Delay, HasExpiry: w.HasExpiry, Expiry: w.Expiry, Rest: l.lifetime(s.willAt),
 		}
 	}
-	l.hold.batch.Session(&r)
-	return true
+	return r
 }
 
 // Names of sessions and messages are never used again in the life of a store, so a mark ahead of them is stored: with

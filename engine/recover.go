@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type recovery struct {
 	sessions map[uint64]*restored
 	clients  map[string]*restored
 	order    []*restored
+	handed   map[uint64]*store.Message // from the process before: they are in no store
 }
 
 // restored is a session that came back.
@@ -43,26 +45,39 @@ func (x *restored) receiver() *flow.Receiver {
 	return x.s.Recv
 }
 
-// recover reads the whole state and gives it to the loops.
+// recover reads the whole state, of the store and of the process before, and gives it to the loops.
 func (b *Broker) recover() error {
-	if b.parts.Store == nil {
+	if b.parts.Store == nil && b.parts.State == nil {
 		return nil
 	}
 	b.recovered = b.clock(time.Since(b.began))
 	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{}}
-	if err := b.parts.Store.Recover(b.ctx, r.record); err != nil {
-		return err
+	if s := b.parts.Store; s != nil {
+		if err := s.Recover(b.ctx, r.record); err != nil {
+			return err
+		}
+	}
+	if b.parts.State != nil {
+		r.handed = map[uint64]*store.Message{}
+		if err := store.ReadStream(b.parts.State, r.record); err != nil {
+			return fmt.Errorf("state of the process before: %w", err)
+		}
 	}
 	b.ids.Store((b.ids.Load()/idBlock + 1) * idBlock)
-	marked := make(chan struct{})
-	b.loops[0].post(func(l *loop) { l.markIDs(b.ids.Load() + idBlock); close(marked) })
-	<-marked
+	if b.parts.Store != nil {
+		marked := make(chan struct{})
+		b.loops[0].post(func(l *loop) { l.markIDs(b.ids.Load() + idBlock); close(marked) })
+		<-marked
+	}
 	done := make(chan struct{}, len(r.order))
 	for _, x := range r.order {
-		x.l.post(func(l *loop) { l.install(x); done <- struct{}{} })
+		x.l.post(func(l *loop) { l.install(x, r.handed); done <- struct{}{} })
 	}
 	for range r.order {
 		<-done
+	}
+	for _, l := range b.loops {
+		l.post(func(l *loop) { l.fetched = nil })
 	}
 	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
 	return nil
@@ -77,8 +92,17 @@ func (r *recovery) record(rec *store.Record) error {
 		m := &rec.Message
 		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
 		raise(&r.b.ids, m.ID)
+		if r.handed != nil {
+			r.handed[m.ID] = &store.Message{
+				ID: m.ID, Topic: clone(m.Topic), Props: clone(m.Props), Payload: clone(m.Payload), QoS: m.QoS, Retain: m.Retain, Expiry: m.Expiry,
+			}
+		}
 		return nil
 	case store.META:
+		if title, ok := strings.CutPrefix(string(rec.Key), ticketMeta); ok {
+			r.b.takeTickets(title, rec.Value)
+			return nil
+		}
 		if mark, n := binary.Uvarint(rec.Value); n > 0 && string(rec.Key) == idMark {
 			raise(&r.b.ids, mark)
 		}
@@ -151,7 +175,12 @@ func (r *recovery) session(rec *store.Session) error {
 	}
 	r.clients[id] = x
 	s := &sess{created: uint32(rec.Created)}
-	s.ClientID, s.Principal, s.ID, s.Slot, s.Gen = id, string(rec.Principal), rec.ID, slot, b.slots.Gen(slot)
+	s.ClientID, s.Principal, s.Slot, s.Gen = id, string(rec.Principal), slot, b.slots.Gen(slot)
+	if b.parts.Store != nil {
+		s.ID = rec.ID
+		b.slots.SetName(slot, rec.ID)
+	}
+	s.Parted = rec.Online && r.handed != nil
 	s.Version, s.Expiry = rec.Version, rec.Expiry
 	if name := string(rec.Username); name != "" || s.Principal != "" || b.parts.Authorizer != nil {
 		s.ident = &auth.Identity{Principal: s.Principal, ClientID: id, Username: name} // whose right to a will is asked
@@ -164,7 +193,6 @@ func (r *recovery) session(rec *store.Session) error {
 		}
 		x.delay = w.Rest
 	}
-	b.slots.SetName(slot, rec.ID)
 	x.s = s
 	r.order = append(r.order, x)
 	return nil
@@ -223,11 +251,14 @@ func (r *recovery) released(x *restored, seq uint64) {
 }
 
 // install puts a session that came back into its loop. A connection that it had is lost: the will is due.
-func (l *loop) install(x *restored) {
+func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
 	s := x.s
 	if x.past {
 		l.hold.batch.DropSession(s.ID)
 		return
+	}
+	if handed != nil {
+		l.fetch(s, handed)
 	}
 	l.b.slots.SetSeq(s.Slot, x.lastSeq)
 	l.setSession(s.Slot, s)
@@ -243,6 +274,46 @@ func (l *loop) install(x *restored) {
 		s.willAt = l.after(time.Duration(x.delay.Left) * time.Second)
 	}
 	l.setSessionTimer(s)
+}
+
+// fetch gives the deliveries of a session the messages that were handed over: each is made once a loop.
+func (l *loop) fetch(s *sess, handed map[uint64]*store.Message) {
+	if l.fetched == nil {
+		l.fetched = map[uint64]*fanout.Message{}
+	}
+	s.Queue.Filter(func(d *session.Delivery) bool {
+		m := handed[d.Aside.Ref]
+		if m == nil {
+			l.dropped(DropLost)
+			return false
+		}
+		if d.Msg = l.fetched[m.ID]; d.Msg == nil {
+			d.Msg = l.messageOf(m)
+			l.fetched[m.ID] = d.Msg
+		} else {
+			d.Msg.Hold(1)
+		}
+		l.settleAside(s, d)
+		return true
+	})
+}
+
+// messageOf makes a message of its record.
+func (l *loop) messageOf(m *store.Message) *fanout.Message {
+	made := l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
+	if m.Expiry.Left > 0 {
+		made.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is made
+	}
+	return made
+}
+
+// settleAside turns what a delivery knew of its message in the store into what it has to know with the message there.
+func (l *loop) settleAside(s *sess, d *session.Delivery) {
+	if d.Aside = d.Aside.Loaded(); d.Shared {
+		if g := l.groupOf(s, d.Msg.Topic()); g != nil {
+			d.Aside = g.Aside()
+		}
+	}
 }
 
 // loadBatch is how many queued messages are read from the store at a time, ahead of the window.
@@ -291,15 +362,8 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 			l.dropped(DropLost)
 			return false
 		}
-		d.Msg = l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
-		if d.Aside = d.Aside.Loaded(); d.Shared {
-			if g := l.groupOf(s, m.Topic); g != nil {
-				d.Aside = g.Aside()
-			}
-		}
-		if m.Expiry.Left > 0 {
-			d.Msg.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is loaded
-		}
+		d.Msg = l.messageOf(m)
+		l.settleAside(s, d)
 		return true
 	})
 	l.pump(s)

@@ -3,17 +3,246 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // Sockets gives duplicates of the listening sockets, for the next process; whoever asks closes them.
-func (b *Broker) Sockets() ([]Socket, error) { return nil, errors.ErrUnsupported }
+func (b *Broker) Sockets() (list []Socket, err error) {
+	b.life.Lock()
+	defer b.life.Unlock()
+	if b.phase != serving {
+		return nil, ErrStopped
+	}
+	for _, lst := range b.listeners {
+		f, err := lst.acceptor.Load().File()
+		if err != nil {
+			for _, s := range list {
+				_ = s.File.Close()
+			}
+			return nil, fmt.Errorf("engine: listener %s: %w", lst.name, err)
+		}
+		list = append(list, Socket{Name: lst.title, File: f})
+	}
+	return list, nil
+}
+
+// How long a hand-over waits for what is under way: CONNECTs that were sent already, what is still to be written.
+const (
+	connectGrace = time.Second
+	flushGrace   = time.Second
+)
 
 // HandOver takes leave of all clients and writes the state of the broker to w, for Parts.State of the next process: no
 // more is accepted (what connects waits in the backlog), what was read is carried out, written and committed, 5.0 clients
 // are told 0x8B, or 0x9C where a server reference is set, and connections are closed. Wills are not published: they go
-// along. Afterwards the broker owns nothing that counts and is to be stopped, or to serve again with Resume.
-func (b *Broker) HandOver(ctx context.Context, w io.Writer) error { return errors.ErrUnsupported }
+// along. Afterwards the broker owns nothing that counts and is to be stopped, or to serve again with Resume, also after an
+// error.
+func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
+	b.life.Lock()
+	defer b.life.Unlock()
+	if b.phase != serving {
+		return ErrStopped
+	}
+	b.draining.Store(true)
+	b.sys.end()
+	for _, lst := range b.listeners {
+		a := lst.acceptor.Load()
+		f, err := a.File()
+		if err != nil {
+			return fmt.Errorf("engine: listener %s: %w", lst.name, err)
+		}
+		lst.kept = f
+		a.Keep()
+		a.Stop()
+	}
+	b.phase = parted
+	b.await(ctx, connectGrace, func() bool { // who was accepted is to get an answer
+		return !slices.ContainsFunc(b.listeners, func(lst *listener) bool { return lst.connecting.Load() > 0 })
+	})
+	b.onLoops((*loop).hush)
+	b.await(ctx, flushGrace, b.all(func(l *loop) bool { return l.hold.batch.Len() == 0 && len(l.hold.flying) == 0 }))
+	b.onLoops((*loop).part)
+	b.await(ctx, flushGrace, b.all((*loop).flushed))
+	b.await(ctx, flushGrace, b.settled)
+	if b.parts.Store != nil {
+		if err := b.parts.Store.Close(ctx); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	return b.export(w)
+}
+
+// hush stops reading: what clients send from now on they send again to the next process.
+func (l *loop) hush() {
+	l.parting = true
+	for i := range l.connCount {
+		if c := l.connAt(i).c; c != nil && c.state < draining {
+			c.pause()
+		}
+	}
+}
+
+// part takes leave of the loop's clients.
+func (l *loop) part() {
+	l.leaving = true
+	reason := mqtt.ServerShuttingDown
+	if l.live.Limits.ServerReference != "" {
+		reason = mqtt.UseAnotherServer
+	}
+	for i := range l.connCount {
+		switch c := l.connAt(i).c; {
+		case c == nil || c.state >= draining:
+		case c.state == connected:
+			c.disconnect(reason)
+		default:
+			c.refuse(mqtt.ServerUnavailable, "")
+		}
+	}
+}
+
+// flushed tells whether all that is owed to clients is with the kernel.
+func (l *loop) flushed() bool {
+	for i := range l.connCount {
+		if c := l.connAt(i).c; c != nil {
+			if y := c.layers(); len(c.out) > 0 || y != nil && len(y.rest) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// settled tells whether no session and no message is on its way between loops. What one loop tells another arrives before
+// the visit after next.
+func (b *Broker) settled() bool {
+	quiet := b.all(func(l *loop) bool {
+		return len(l.pending) == 0 && l.fence.answers == 0 && len(l.fence.moving)+len(l.fence.next)+len(l.hold.moving) == 0
+	})
+	for range 4 {
+		if !quiet() {
+			return false
+		}
+	}
+	return true
+}
+
+// all asks every loop, one after the other.
+func (b *Broker) all(is func(l *loop) bool) func() bool {
+	return func() bool {
+		for _, l := range b.loops {
+			answer := make(chan bool, 1)
+			l.post(func(l *loop) { answer <- is(l) })
+			if !<-answer {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// onLoops has every loop do something and waits for it.
+func (b *Broker) onLoops(do func(l *loop)) { b.all(func(l *loop) bool { do(l); return true })() }
+
+// await waits until something holds, but no longer than so long, or ctx.
+func (b *Broker) await(ctx context.Context, most time.Duration, holds func() bool) {
+	end := time.NewTimer(most)
+	defer end.Stop()
+	for pause := time.Millisecond; !holds(); pause = min(2*pause, 50*time.Millisecond) {
+		select {
+		case <-time.After(pause):
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // Resume serves again after a HandOver that nobody has taken up.
-func (b *Broker) Resume() error { return errors.ErrUnsupported }
+func (b *Broker) Resume() error {
+	b.life.Lock()
+	defer b.life.Unlock()
+	switch {
+	case b.phase != parted && !b.draining.Load():
+		return nil
+	case b.phase == over:
+		return ErrStopped
+	case b.parts.Store != nil:
+		return errors.New("engine: the store was released, only a new process can serve")
+	}
+	var failed error
+	for _, lst := range b.listeners {
+		if lst.kept == nil {
+			continue
+		}
+		ln, err := netloop.Adopt(lst.kept, lst.options)
+		_ = lst.kept.Close()
+		lst.kept = nil
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("engine: listener %s: %w", lst.name, err))
+			continue
+		}
+		lst.ln = ln
+	}
+	b.onLoops(func(l *loop) { l.parting, l.leaving = false, false })
+	b.draining.Store(false)
+	b.phase = serving
+	b.serve()
+	b.sys.restart()
+	return failed
+}
+
+// export writes the state to w.
+func (b *Broker) export(w io.Writer) error {
+	s := store.NewStreamWriter(w)
+	for _, lst := range b.listeners {
+		if lst.material != nil {
+			keys := slices.Concat(keySlices(lst.material.TicketKeys())...)
+			s.Batch.Meta([]byte(ticketMeta+lst.title), keys)
+		}
+	}
+	if b.parts.Store == nil {
+		if err := b.exportRetained(s); err != nil {
+			return err
+		}
+		for _, l := range b.loops {
+			answer := make(chan error, 1)
+			l.post(func(l *loop) { answer <- l.export(s) })
+			if err := <-answer; err != nil {
+				return err
+			}
+		}
+	}
+	return s.Close()
+}
+
+// ticketMeta begins the key under which a listener's session ticket keys go along. They are in the hand-over alone, never
+// in a store: who has them can read what a resumed session says.
+const ticketMeta = "tickets/"
+
+func keySlices(keys [][32]byte) (list [][]byte) {
+	for i := range keys {
+		list = append(list, keys[i][:])
+	}
+	return list
+}
+
+// takeTickets takes up the keys of the process before.
+func (b *Broker) takeTickets(title string, value []byte) {
+	var keys [][32]byte
+	for ; len(value) >= 32; value = value[32:] {
+		keys = append(keys, [32]byte(value))
+	}
+	for _, lst := range b.listeners {
+		if lst.title == title && lst.material != nil && len(keys) > 0 {
+			lst.material.SetTicketKeys(keys)
+		}
+	}
+}

@@ -113,6 +113,9 @@ func (l *loop) takeOver(c *conn, slot uint32) {
 // evict takes a session from its connection because the client came back elsewhere. nil: the session ended.
 // [MQTT-3.1.4-3] [MQTT-3.1.4-2]
 func (l *loop) evict(s *sess, clean bool) *sess {
+	if s.Parted { // it is back: that its connection ended was our doing
+		s.Will, s.Parted = nil, false
+	}
 	ends := clean || s.Expiry == 0
 	if c := s.conn; c != nil {
 		c.flags |= takenOver

@@ -22,6 +22,18 @@ const (
 	retainShift    = 4
 )
 
+// SubscriptionOptions makes the options byte of a Subscription.
+func SubscriptionOptions(qos byte, noLocal, retainAsPublished bool, retainHandling byte) byte {
+	o := qos | retainHandling<<retainShift
+	if noLocal {
+		o |= optionNoLocal
+	}
+	if retainAsPublished {
+		o |= optionRetainAs
+	}
+	return o
+}
+
 // QoS returns the maximum QoS asked for.
 func (s Subscription) QoS() byte { return s.Options & 3 }
 

@@ -77,6 +77,7 @@ type Session struct {
 	Slot      uint32
 	Gen       uint16
 	Version   mqtt.Version
+	Parted    bool   // the broker ended its last connection to hand over: the will waits for the client to come back
 	Expiry    uint32 // Session Expiry Interval in seconds
 	Loading   bool   // queued messages are being read from the store
 	Grouped   bool   // a shared subscription sent it something
