@@ -4,11 +4,19 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const mqtt = require('mqtt')
-const { Broker, connect, eventually, happens, numbered, versions } = require('./rig.js')
+const { Broker, connect, eventually, happens, numbered, transports, versions } = require('./rig.js')
 
-for (const [name, version] of Object.entries(versions)) {
+// Every version over TCP; over the others those of today, and 3.1 where it has a name of its own: WebSocket's mqttv3.1.
+for (const [transport, over] of Object.entries(transports)) {
+	for (const [name, version] of Object.entries(versions)) {
+		if (name !== '3.1' || transport === 'tcp' || transport === 'ws') messages(name, version, transport, over)
+	}
+}
+
+function messages(name, version, transport, over) {
 	const five = name === '5.0'
-	const each = (what, run) => test(`${name}: ${what}`, async (t) => run(t, await Broker.start(t)))
+	const title = transport === 'tcp' ? name : `${name} over ${transport}`
+	const each = (what, run) => test(`${title}: ${what}`, async (t) => run(t, await Broker.over(t, over)))
 
 	for (const qos of [0, 1, 2]) {
 		each(`400 messages in order at QoS ${qos}`, async (t, broker) => {
@@ -153,7 +161,7 @@ for (const [name, version] of Object.entries(versions)) {
 		for (const c of members) assert.notEqual(c.inbox.got.length, 0)
 	})
 
-	each('pings keep a silent connection', async (t, broker) => {
+	if (transport === 'tcp') each('pings keep a silent connection', async (t, broker) => {
 		const c = await connect(t, broker, { ...version, keepalive: 1 })
 		let answers = 0
 		c.on('packetreceive', (p) => { if (p.cmd === 'pingresp') answers++ })

@@ -4,6 +4,8 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
+const { readFileSync } = require('node:fs')
+const { join } = require('node:path')
 const assert = require('node:assert/strict')
 const mqtt = require('mqtt')
 
@@ -59,11 +61,35 @@ class Program {
 	}
 }
 
+// pem is the path of a certificate or a key that pki.sh made.
+const pem = (name) => join(process.env.PKI, name)
+const read = (name) => readFileSync(pem(name))
+
+const path = '/mqtt'
+const server = { cert: pem('server.crt'), key: pem('server.key') }
+const mutual = { ...server, ca: pem('ca.crt'), 'client-auth': 'require' }
+const trust = () => ({ ca: read('ca.crt') })
+const identity = (name) => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
+
+// transports are the kinds of listener: the query of its URL, the scheme and path of MQTT.js's URL, and what a client brings.
+const transports = {
+	tcp: { kind: 'tcp', scheme: 'mqtt', path: '', query: {}, options: () => ({}) },
+	tls: { kind: 'tls', scheme: 'mqtts', path: '', query: server, options: trust },
+	mtls: { kind: 'tls', scheme: 'mqtts', path: '', query: mutual, options: () => ({ ...trust(), ...identity('device-1') }) },
+	ws: { kind: 'ws', scheme: 'ws', path, query: {}, options: () => ({}) },
+	wss: { kind: 'wss', scheme: 'wss', path, query: server, options: trust },
+}
+
 // Broker is a penstock process that may be ended and started again at the same address.
 class Broker {
-	static async start(t, ...args) {
+	static start(t, ...args) {
+		return Broker.over(t, transports.tcp, ...args)
+	}
+
+	static async over(t, transport, ...args) {
 		const b = new Broker()
 		b.t = t
+		b.transport = transport
 		b.args = args
 		b.address = '127.0.0.1:0'
 		await b.restart()
@@ -71,13 +97,16 @@ class Broker {
 	}
 
 	async restart() {
-		const args = ['--listen', `tcp://${this.address}`, '--log-level', 'warn', ...this.args]
+		const { kind, scheme, path, query, options } = this.transport
+		const listen = `${kind}://${this.address}${path}?${new URLSearchParams(query)}`
+		const args = ['--admin', 'off', '--listen', listen, '--log-level', 'warn', ...this.args]
 		const p = new Program(this.t, process.env.PENSTOCK, args)
-		const listening = /^penstock: listening on tcp:\/\/(.+)$/m
+		const listening = new RegExp(`^penstock: listening on ${kind}://([^/\\s]+)${path}$`, 'm')
 		await p.prints('its address', (out) => listening.test(out))
 		this.address = listening.exec(p.out)[1]
 		this.port = this.address.split(':').pop()
-		this.url = `mqtt://${this.address}`
+		this.url = `${scheme}://${this.address}${path}`
+		this.options = options() // what a client needs to be let in
 		this.program = p
 		this.t.after(async () => {
 			if (p.child.signalCode === 'SIGKILL') return
@@ -123,7 +152,7 @@ class Inbox {
 
 // connect returns a connected client with its inbox and the CONNACK. It does not reconnect unless options say so.
 async function connect(t, broker, options = {}) {
-	const client = mqtt.connect(broker.url, { reconnectPeriod: 0, ...options })
+	const client = mqtt.connect(broker.url, { reconnectPeriod: 0, ...broker.options, ...options })
 	client.inbox = new Inbox(client)
 	t.after(() => new Promise((resolve) => client.end(true, resolve)))
 	client.connack = (await within('CONNACK', once(client, 'connect')))[0] // an error instead is thrown
@@ -150,4 +179,4 @@ const versions = {
 	'5.0': { protocolVersion: 5 },
 }
 
-module.exports = { Broker, Inbox, Program, connect, eventually, happens, numbered, versions, within }
+module.exports = { Broker, Inbox, Program, connect, eventually, happens, identity, numbered, path, pem, transports, trust, versions, within }
