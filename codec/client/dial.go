@@ -15,6 +15,14 @@ const readBuffer = 16 << 10
 // bounds that and nothing later. A refusal is a *ServerError and comes with its CONNACK.
 func Dial(ctx context.Context, o Options) (*Client, *mqtt.Connack, error) {
 	o.setDefaults()
+	w, err := o.way()
+	if err == nil {
+		err = w.check(&o)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	o.credentials(w.user)
 	s := o.Session
 	if s == nil {
 		s = NewSession()
@@ -30,7 +38,7 @@ func Dial(ctx context.Context, o Options) (*Client, *mqtt.Connack, error) {
 		s.release()
 		return nil, nil, err
 	}
-	conn, err := o.Dialer.DialContext(ctx, o.Network, o.Addr)
+	conn, err := o.open(ctx, w)
 	if err != nil {
 		s.release()
 		return nil, nil, err

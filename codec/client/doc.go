@@ -5,6 +5,8 @@
 // acknowledgement, QoS 2 messages half received) is the [Session], which the caller hands to the
 // next Dial. The package does not reconnect by itself.
 //
+// What lies below MQTT follows from the scheme of the address: TLS, WebSocket, both, a unix socket, or nothing but TCP.
+//
 // Each client owns four goroutines: one reads and acknowledges, one writes what was appended to a
 // shared buffer, one calls the handlers, one watches the keep alive. One lock guards the state and
 // is held neither across a socket call nor across a handler.

@@ -2,16 +2,19 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 	"unicode/utf8"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// Dialer opens the byte stream under a connection: *net.Dialer and *tls.Dialer fit as they are.
+// Dialer opens the byte stream under a connection, and under its TLS and WebSocket: *net.Dialer fits
+// as it is, and so do those of proxies.
 type Dialer interface {
 	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -19,10 +22,19 @@ type Dialer interface {
 // Options says where to connect and as whom. Only Addr (or a Dialer that needs none) is required.
 // The same value may be used for many connections if Session is nil.
 type Options struct {
-	Network string       // "tcp" when empty; handed to Dialer
-	Addr    string       // host:port, handed to Dialer
+	// Addr is host:port, handed to Dialer, or a URL: mqtt://host:1883 (also tcp), mqtts://host:8883 (also tls),
+	// ws://host:8083/mqtt, wss://host:8084/mqtt?token=x, unix:///path. Without a port it is 1883, 8883, 80 or 443, without
+	// a path /mqtt. User and password in the URL count if neither Username nor Password is set.
+	Addr    string
+	Network string       // of an Addr that is no URL, handed to Dialer; "tcp" when empty
 	Dialer  Dialer       // nil: a net.Dialer
 	Version mqtt.Version // 0: 5.0
+
+	// TLS configures mqtts, tls and wss; nil: the system's authorities, no client certificate. Unless they are set, its
+	// ServerName is the host of Addr and its NextProtos are mqtt, or http/1.1 for wss.
+	TLS *tls.Config
+	// Header is sent along with the HTTP request of ws and wss.
+	Header http.Header
 
 	ClientID   string // empty: the server chooses (3.x: only with CleanStart)
 	CleanStart bool   // Clean Session in 3.x
@@ -85,35 +97,32 @@ func (o *Options) setDefaults() {
 
 // validate refuses what no server may be sent.
 func (o *Options) validate() error {
-	bad := func(format string, a ...any) error {
-		return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, a...))
-	}
 	switch {
 	case o.Version != mqtt.V31 && o.Version != mqtt.V311 && o.Version != mqtt.V5:
-		return bad("version %d", o.Version)
+		return badOptions("version %d", o.Version)
 	case !validString(o.ClientID): // [MQTT-3.1.3-4]
-		return bad("client identifier is no valid string")
+		return badOptions("client identifier is no valid string")
 	case !validString(o.Username): // [MQTT-3.1.3-12] (5.0), [MQTT-3.1.3-11] (3.1.1)
-		return bad("user name is no valid string")
+		return badOptions("user name is no valid string")
 	case len(o.Password) > maxString:
-		return bad("password of %d bytes", len(o.Password))
+		return badOptions("password of %d bytes", len(o.Password))
 	case o.Version < mqtt.V5 && o.Password != nil && o.Username == "": // 3.1.1 [MQTT-3.1.2-22]
-		return bad("password without user name")
+		return badOptions("password without user name")
 	case o.Version == mqtt.V311 && o.ClientID == "" && !o.CleanStart: // 3.1.1 [MQTT-3.1.3-7]
-		return bad("an empty client identifier needs CleanStart")
+		return badOptions("an empty client identifier needs CleanStart")
 	case o.Version == mqtt.V31 && o.ClientID == "":
-		return bad("3.1 needs a client identifier")
+		return badOptions("3.1 needs a client identifier")
 	case o.Auth != nil && o.Version < mqtt.V5:
-		return bad("enhanced authentication needs 5.0")
+		return badOptions("enhanced authentication needs 5.0")
 	}
 	if w := o.Will; w != nil {
 		switch {
 		case w.QoS > 2: // [MQTT-3.1.2-12]
-			return bad("will QoS %d", w.QoS)
+			return badOptions("will QoS %d", w.QoS)
 		case CheckTopic(w.Topic) != nil: // [MQTT-3.1.3-11]
-			return bad("will topic %q", w.Topic)
+			return badOptions("will topic %q", w.Topic)
 		case len(w.Payload) > maxString:
-			return bad("will payload of %d bytes", len(w.Payload))
+			return badOptions("will payload of %d bytes", len(w.Payload))
 		}
 		if err := checkProps(&w.Props); err != nil {
 			return fmt.Errorf("%w: will: %w", ErrOptions, err)
@@ -167,6 +176,10 @@ func (o *Options) expiry() uint32 {
 		return o.Props.SessionExpiry
 	}
 	return 0
+}
+
+func badOptions(format string, a ...any) error {
+	return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, a...))
 }
 
 // validString tells whether s may stand in a string field. [MQTT-1.5.4-1] [MQTT-1.5.4-2]
