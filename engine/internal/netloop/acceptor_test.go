@@ -3,7 +3,6 @@ package netloop
 import (
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,30 +157,5 @@ func TestAdmitDecides(t *testing.T) {
 	}
 	if got := e.Loops()[0].Conns(); got != 1 {
 		t.Errorf("connections after the acceptor's stop: got %d, want 1", got)
-	}
-}
-
-func TestUnixSocketIsReplacedWhenNobodyServesIt(t *testing.T) {
-	path := t.TempDir() + "/s"
-	ln, err := Listen(ListenOptions{Network: "unix", Address: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ln2, err := Listen(ListenOptions{Network: "unix", Address: path}); err == nil {
-		_ = ln2.Close()
-		t.Fatal("a served socket was replaced")
-	}
-	ln.(*net.UnixListener).SetUnlinkOnClose(false)
-	_ = ln.Close() // as a crash would leave it
-	ln, err = Listen(ListenOptions{Network: "unix", Address: path})
-	if err != nil {
-		t.Fatalf("an orphaned socket was not replaced: %v", err)
-	}
-	_ = ln.Close()
-	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Listen(ListenOptions{Network: "unix", Address: path}); err == nil {
-		t.Error("a file that is no socket was replaced")
 	}
 }

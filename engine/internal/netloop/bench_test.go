@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(clientEnv); role != "" {
 		n, err := strconv.Atoi(os.Getenv("COUNT"))
 		if err == nil {
-			err = map[string]func(string, int) error{"storm": storm, "hold": hold}[role](os.Getenv("ADDR"), n)
+			err = map[string]func(string, int) error{"storm": storm, "hold": hold, "heir": heir}[role](os.Getenv("ADDR"), n)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
