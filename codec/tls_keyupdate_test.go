@@ -88,13 +88,19 @@ func forged(t testing.TB, chop int) (p *peer, end net13, f *forger) {
 	if s := c.ConnectionState().CipherSuite; s != tls.TLS_AES_128_GCM_SHA256 {
 		t.Fatalf("the suite is %s; the forger knows TLS_AES_128_GCM_SHA256 only", tls.CipherSuiteName(s))
 	}
-	_, line, _ := strings.Cut(keys.String(), "CLIENT_TRAFFIC_SECRET_0 ")
+	return p, net13{c, wire}, newForger(t, keys.String())
+}
+
+// newForger takes up the keys of a client that has shaken hands, of its log of keys.
+func newForger(t testing.TB, keys string) *forger {
+	t.Helper()
+	_, line, _ := strings.Cut(keys, "CLIENT_TRAFFIC_SECRET_0 ")
 	line, _, _ = strings.Cut(line, "\n")
 	secret, err := hex.DecodeString(line[strings.IndexByte(line, ' ')+1:])
 	must(t, err)
-	f = new(forger)
+	f := new(forger)
 	f.use(secret)
-	return p, net13{c, wire}, f
+	return f
 }
 
 // net13 reads what TLS brings and writes what the forger made.
