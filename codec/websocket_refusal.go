@@ -24,8 +24,8 @@ var (
 	malformed      = refusal{http.StatusBadRequest, WSBadRequest, "", "the request is malformed"}
 	httpVersion    = refusal{http.StatusHTTPVersionNotSupported, WSBadRequest, "", "only HTTP/1.1 is spoken here"}
 	otherPath      = refusal{http.StatusNotFound, WSPath, "", "there is nothing under this path"}
-	otherMethod    = refusal{http.StatusMethodNotAllowed, WSMethod, "Allow: GET\r\n", "only GET is allowed, as a WebSocket begins"}
-	http10         = refusal{http.StatusUpgradeRequired, WSNotUpgrade, speaksWebSocket, "a WebSocket begins with HTTP/1.1, and this is HTTP/1.0; perhaps a proxy's"}
+	otherMethod    = refusal{http.StatusMethodNotAllowed, WSMethod, "Allow: GET\r\n", "a WebSocket begins with GET, and nothing else is served here"}
+	http10         = refusal{http.StatusUpgradeRequired, WSNotUpgrade, speaksWebSocket, "the request is of HTTP/1.0, perhaps a proxy's, and a WebSocket begins with HTTP/1.1"}
 	notUpgrade     = refusal{http.StatusUpgradeRequired, WSNotUpgrade, speaksWebSocket, "MQTT over WebSocket is spoken here, and the request does not ask for it"}
 	otherVersion   = refusal{http.StatusUpgradeRequired, WSVersion, speaksWebSocket, "version 13 of WebSocket is spoken here"}
 	otherOrigin    = refusal{http.StatusForbidden, WSOrigin, "", "pages of this origin may not connect"}
