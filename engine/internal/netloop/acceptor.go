@@ -7,6 +7,7 @@ import (
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +28,6 @@ type Acceptor struct {
 	e        *Engine
 	host     *Loop
 	addr     string
-	local    *addrs            // what all connections have in common; nil: each is to be asked
-	ln       *net.UnixListener // of a unix socket: it knows the file
 	labels   context.Context
 	accepted atomic.Uint64
 	shed     atomic.Uint64
@@ -38,8 +37,11 @@ type Acceptor struct {
 
 	admission Admission
 
-	mu     sync.Mutex // held by the host while it accepts
-	fd     int        // -1 once stopped
+	mu     sync.Mutex   // held by the host while it accepts
+	ln     net.Listener // until the descriptor is ours; a unix socket's until the end, as it knows the file
+	local  *addrs       // what all connections have in common; nil: each is to be asked
+	fd     int          // -1: not ours yet, or no more
+	over   bool         // stopped
 	bell   bell
 	spare  int  // descriptor of /dev/null; -1: given up
 	hung   bool // the host's epoll set knows the listener
@@ -50,18 +52,18 @@ type Acceptor struct {
 // Serve accepts from ln, which Listen or Adopt made, and enrols what the admission lets through. ln belongs to the engine
 // from then on. The admission may be asked before Serve returns. A stopped engine closes ln at once.
 func (e *Engine) Serve(ln net.Listener, admission Admission) *Acceptor {
-	a := &Acceptor{e: e, addr: ln.Addr().String(), admission: admission, fd: -1, spare: -1, bell: bell{fd: -1}}
+	a := &Acceptor{e: e, ln: ln, addr: ln.Addr().String(), admission: admission, fd: -1, spare: -1, bell: bell{fd: -1}}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopped {
+	if !servable(ln) {
+		e.log.Error("cannot accept", "listener", a.addr, "type", fmt.Sprintf("%T", ln))
+	}
+	if e.stopped || !servable(ln) {
+		a.over = true
 		a.once.Do(func() { _ = ln.Close() })
 		return a
 	}
-	if err := a.take(ln); err != nil {
-		e.log.Error("cannot accept", "listener", a.addr, "err", err)
-		a.once.Do(func() {})
-		return a
-	}
+	_ = a.take() // or else hang tries again
 	a.labels = pprof.WithLabels(background, pprof.Labels("role", "acceptor", "listener", a.addr))
 	a.host = e.loops[len(e.acceptors)%len(e.loops)]
 	e.acceptors[a] = struct{}{}
@@ -69,28 +71,30 @@ func (e *Engine) Serve(ln net.Listener, admission Admission) *Acceptor {
 	return a
 }
 
+func servable(ln net.Listener) bool {
+	switch ln.(type) {
+	case *net.TCPListener, *net.UnixListener:
+		return true
+	}
+	return false
+}
+
 // take makes a descriptor of the listener ours alone: as long as Go's poller watches it too, each connection wakes a
 // thread that finds nothing to do.
-func (a *Acceptor) take(ln net.Listener) (err error) {
-	switch ln := ln.(type) {
-	case *net.TCPListener:
-		a.fd, err = dup(ln)
+func (a *Acceptor) take() (err error) {
+	if a.fd >= 0 {
+		return nil
+	}
+	if a.fd, err = dup(a.ln.(syscall.Conn)); err != nil {
+		a.fd = -1
+		return err
+	}
+	if ln, ok := a.ln.(*net.TCPListener); ok {
 		_ = ln.Close()
-		if err != nil {
-			return err
-		}
+		a.ln = nil
 		if ap := ln.Addr().(*net.TCPAddr).AddrPort(); ap.Addr().Is4() && !ap.Addr().IsUnspecified() {
 			a.local = &addrs{local: ap}
 		}
-	case *net.UnixListener:
-		a.ln = ln // closed at the end: with it may go the file
-		if a.fd, err = dup(ln); err != nil {
-			_ = ln.Close()
-			return err
-		}
-	default:
-		_ = ln.Close()
-		return fmt.Errorf("netloop: cannot accept from a %T", ln)
 	}
 	return nil
 }
@@ -99,7 +103,7 @@ func (a *Acceptor) take(ln net.Listener) (err error) {
 func (a *Acceptor) begin() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fd >= 0 {
+	if !a.over {
 		a.host.acceptors = append(a.host.acceptors, a)
 		a.hang()
 	}
@@ -107,9 +111,9 @@ func (a *Acceptor) begin() {
 
 // hang puts the listener into the host's epoll set, or rests until that can be tried again.
 func (a *Acceptor) hang() {
+	err := a.take()
 	a.reserve()
-	var err error
-	if a.bell.fd < 0 {
+	if err == nil && a.bell.fd < 0 {
 		err = a.bell.hang(a.host, a)
 	}
 	if err == nil {
@@ -145,16 +149,19 @@ func (a *Acceptor) Stop() {
 		defer a.forget() // last: until then the engine, when it stops, waits for us before it closes the host's epoll set
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		a.over = true
 		a.unhang(awake)
-		_ = unix.Close(a.fd)
-		a.fd = -1
+		if a.fd >= 0 {
+			_ = unix.Close(a.fd)
+			a.fd = -1
+		}
 		if a.spare >= 0 {
 			_ = unix.Close(a.spare)
 		}
+		if ln, ok := a.ln.(*net.UnixListener); ok && a.keep.Load() {
+			ln.SetUnlinkOnClose(false)
+		}
 		if a.ln != nil {
-			if a.keep.Load() {
-				a.ln.SetUnlinkOnClose(false)
-			}
 			_ = a.ln.Close()
 		}
 		a.host.post(a.end)

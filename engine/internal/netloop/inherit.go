@@ -16,8 +16,11 @@ import (
 func (a *Acceptor) File() (*os.File, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fd < 0 {
+	if a.over {
 		return nil, fmt.Errorf("netloop: socket of %s: %w", a.addr, net.ErrClosed)
+	}
+	if err := a.take(); err != nil {
+		return nil, fmt.Errorf("netloop: socket of %s: %w", a.addr, err)
 	}
 	fd, err := unix.FcntlInt(uintptr(a.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
