@@ -2,9 +2,11 @@ package rig
 
 import (
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,13 +17,14 @@ type Broker struct {
 	Addr string // host:port
 	Host string
 	Port string
+	URLs []string // where it listens, as it says: at Addr, then where further arguments had it listen
 
 	t       testing.TB
 	args    []string
 	process *Process
 }
 
-// Start runs penstock on a free loopback port, with further arguments.
+// Start runs penstock on a free loopback port, with further arguments. It has no operator's door unless they open one.
 func Start(t testing.TB, args ...string) *Broker {
 	t.Helper()
 	b := &Broker{t: t, args: args, Addr: "127.0.0.1:0"}
@@ -29,15 +32,22 @@ func Start(t testing.TB, args ...string) *Broker {
 	return b
 }
 
-var listening = regexp.MustCompile(`(?m)^penstock: listening on tcp://(\S+)$`)
+var listening = regexp.MustCompile(`(?m)^penstock: listening on (\S+)$`)
 
 func (b *Broker) start() {
 	b.t.Helper()
 	args := append([]string{"--listen", "tcp://" + b.Addr, "--log-level", "debug", "--admin", "off", "--set", "admin.socket=off"}, b.args...)
 	b.process = Spawn(b.t, Command{Name: Program(b.t), Args: args})
-	b.process.Await("its address", listening.MatchString)
-	b.Addr = listening.FindStringSubmatch(b.process.Out())[1]
+	listeners := len(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg != "--listen" }))
+	b.process.Await("its addresses", func(out string) bool {
+		b.URLs = nil
+		for _, line := range listening.FindAllStringSubmatch(out, -1) {
+			b.URLs = append(b.URLs, line[1])
+		}
+		return len(b.URLs) >= listeners
+	})
 	var err error
+	b.Addr = strings.TrimPrefix(b.URLs[0], "tcp://")
 	if b.Host, b.Port, err = net.SplitHostPort(b.Addr); err != nil {
 		b.t.Fatalf("penstock printed the address %q: %v", b.Addr, err)
 	}
@@ -60,6 +70,36 @@ func stop(t testing.TB, p *Process) {
 	} else if t.Failed() {
 		t.Logf("penstock logged\n%s", clip(log))
 	}
+}
+
+// At is the address, host:port, of the first listener of a kind.
+func (b *Broker) At(kind string) string {
+	b.t.Helper()
+	return b.URL(kind).Host
+}
+
+// URL is that of the first listener of a kind.
+func (b *Broker) URL(kind string) *url.URL {
+	b.t.Helper()
+	for _, text := range b.URLs {
+		if u, err := url.Parse(text); err == nil && u.Scheme == kind {
+			return u
+		}
+	}
+	b.t.Fatalf("penstock listens at %v, on nothing of kind %s", b.URLs, kind)
+	return nil
+}
+
+// Reload has the broker read its configuration and certificates again.
+func (b *Broker) Reload() { b.process.Signal(syscall.SIGHUP) }
+
+// Log is what the broker has logged so far.
+func (b *Broker) Log() string { return b.process.Err() }
+
+// AwaitLog waits for a line of the log.
+func (b *Broker) AwaitLog(part string) {
+	b.t.Helper()
+	b.process.AwaitErr("the log line "+part, func(log string) bool { return strings.Contains(log, part) })
 }
 
 // Kill ends the broker with SIGKILL, as a power cut would.

@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os/exec"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ type Command struct {
 	Name  string
 	Args  []string
 	Stdin string
+	Typed bool // Stdin stays open when it was written: Type adds to it
 	Dir   string
 	Env   []string // instead of this process's, if not nil
 }
@@ -25,6 +27,7 @@ type Process struct {
 	t       testing.TB
 	title   string
 	cmd     *exec.Cmd
+	in      io.WriteCloser // of a command that is typed at
 	out     output
 	errs    output
 	done    chan struct{} // closed when it has ended and its output is whole
@@ -39,7 +42,11 @@ func Spawn(t testing.TB, c Command) *Process {
 	p.cmd = exec.Command(c.Name, c.Args...)
 	p.cmd.Dir, p.cmd.Env = c.Dir, c.Env
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Stdin = strings.NewReader(c.Stdin)
+	if c.Typed {
+		p.in = p.pipe()
+	} else {
+		p.cmd.Stdin = strings.NewReader(c.Stdin)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", p.title, err)
@@ -48,6 +55,9 @@ func Spawn(t testing.TB, c Command) *Process {
 		p.Signal(syscall.SIGKILL)
 		<-p.done
 	})
+	if c.Typed {
+		p.Type(c.Stdin)
+	}
 	go func() {
 		defer close(p.done)
 		err := p.cmd.Wait()
@@ -60,6 +70,21 @@ func Spawn(t testing.TB, c Command) *Process {
 	}()
 	return p
 }
+
+func (p *Process) pipe() io.WriteCloser {
+	w, err := p.cmd.StdinPipe()
+	if err != nil {
+		p.t.Fatalf("%s: %v", p.title, err)
+	}
+	return w
+}
+
+// Type writes to the standard input of a command that is typed at. What the program does at its end shows elsewhere, so a
+// program that has ended is no failure here.
+func (p *Process) Type(text string) { _, _ = io.WriteString(p.in, text) }
+
+// Hangup closes the standard input of a command that is typed at.
+func (p *Process) Hangup() { _ = p.in.Close() }
 
 // Run starts a program, waits for its end and fails the test unless it ended well. It returns the standard output.
 func Run(t testing.TB, c Command) string {
@@ -77,6 +102,14 @@ func (p *Process) Signal(s syscall.Signal) {
 	case <-p.done:
 	default:
 		_ = syscall.Kill(-p.cmd.Process.Pid, s) // gone in the meantime is as good
+	}
+}
+
+// AwaitErr waits until the standard error so far fulfils the condition.
+func (p *Process) AwaitErr(what string, condition func(text string) bool) {
+	p.t.Helper()
+	if !p.errs.await(condition) {
+		p.t.Fatalf("%s: waited for %s\n%s", p.title, what, p.said())
 	}
 }
 
