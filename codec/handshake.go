@@ -12,8 +12,8 @@ import (
 // Handshakes bounds what TLS handshakes cost: how many compute at a time, how many are on their way, and how many wait
 // for their turn. One for all listeners of a broker. Any goroutine may call it.
 //
-// Unbounded, a storm of handshakes takes the processors from the loops: the answers of established clients then took
-// three to five times as long at the 95th percentile as with a bound of half the cores, for the same handshakes a second.
+// Unbounded, a storm of handshakes takes the processors from the loops: the answers of established clients then took two
+// to three times as long at the 95th percentile as with one computing on two cores, for the same handshakes a second.
 type Handshakes struct {
 	limits HandshakeLimits
 	tokens chan struct{} // one for each that computes

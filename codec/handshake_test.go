@@ -71,6 +71,30 @@ func TestStalledHandshakesAreFreedWhenTheirConnectionsGo(t *testing.T) {
 	}
 }
 
+func TestConnectionsMayGoAtAnyMoment(t *testing.T) {
+	a := newAuthority(t)
+	turns, cfg := NewHandshakes(HandshakeLimits{Computing: 1, Active: 3, Waiting: 1000}), a.server(t, false, true)
+	card := a.issue(t, "device", false)
+	var all sync.WaitGroup
+	for i := range 120 {
+		p, end := serve(t, cfg, false, turns, 0)
+		end.(*conn).goAfter = 200 + 30*i // bytes of the client: some end in the hello, some in the answer, some later
+		ccfg := a.client()
+		ccfg.Certificates = []tls.Certificate{card}
+		all.Go(func() {
+			c := tls.Client(end, ccfg)
+			for range 100 {
+				if _, err := c.Write(make([]byte, 100)); err != nil {
+					break
+				}
+			}
+			<-p.ended
+		})
+	}
+	all.Wait()
+	await(t, "the goroutines end", func() bool { st := turns.Stats(); return st.Active == 0 && st.Waiting == 0 })
+}
+
 func TestWhoSendsNoWholeRecordCostsNoGoroutine(t *testing.T) {
 	a := newAuthority(t)
 	cfg, first := a.server(t, false, false), hello(t, a.client())

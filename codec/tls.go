@@ -144,7 +144,7 @@ func (t *TLS) read(plain []byte, to Sink) error {
 		if 0 < n && n < len(plain) {
 			t.records.whole-- // or more, of those that bring no plaintext: then errNoBytes puts it right
 		}
-		if n > 0 && !to.Bytes(plain[:n]) {
+		if n > 0 && (!to.Bytes(plain[:n]) || t.phase != tlsOpen) {
 			t.deaf = true
 			return nil
 		}

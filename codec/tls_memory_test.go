@@ -33,6 +33,46 @@ func bytesIdle(t testing.TB, cfg *tls.Config, client func() *tls.Config, n int) 
 	return each
 }
 
+// What crypto/tls keeps of a busy past is its input buffer. It is as large as the largest record wanted it: not larger when
+// many records came at once, and 18 KB for a record of the maximal 16, for which its public API knows no remedy.
+func TestABusyPastLeavesNoMoreThanTheLargestRecordWants(t *testing.T) {
+	a, s, turns := newAuthority(t), NewScratch(), plenty()
+	cfg := a.server(t, false, false)
+	const n = 50
+	for _, c := range []struct {
+		record, records int
+		limit           int64
+	}{{1000, 100, 1 << 10}, {3000, 100, 5 << 10}, {16 << 10, 3, 20 << 10}} {
+		links, bursts := make([]link, n), make([][]byte, n)
+		for i := range links {
+			ccfg := a.client()
+			ccfg.DynamicRecordSizingDisabled = true
+			links[i] = linked(t, s, turns, cfg, ccfg)
+			for range c.records {
+				_, err := links[i].client.Write(make([]byte, c.record))
+				must(t, err)
+				for len(links[i].up) > 0 {
+					bursts[i] = append(bursts[i], <-links[i].up...)
+				}
+			}
+		}
+		sink := sinkFunc(func([]byte) bool { return true })
+		before := heap()
+		for i, b := range bursts {
+			for at := 0; at < len(b); at += 60001 {
+				must(t, links[i].stage.Feed(b[at:min(len(b), at+60001)], s, sink))
+			}
+		}
+		each := (heap() - before) / n
+		runtime.KeepAlive(links)
+		runtime.KeepAlive(bursts)
+		t.Logf("%d records of %d bytes: %d bytes more", c.records, c.record, each)
+		if each > c.limit {
+			t.Errorf("%d records of %d bytes left %d bytes of heap, at most %d are allowed", c.records, c.record, each, c.limit)
+		}
+	}
+}
+
 func TestAnIdleConnectionIsSmall(t *testing.T) {
 	a := newAuthority(t)
 	const n = 300
