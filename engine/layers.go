@@ -17,10 +17,10 @@ import (
 // have learned of the client.
 type layers struct {
 	codec.Chain
-	rest    []byte         // sealed, and not taken by the socket yet
-	proxied *proxied       // what a proxy said
-	heard   uint32         // tick of the last bytes of any kind, or of the last ping
-	ended   bool           // our end of the stages is said
+	rest    []byte   // sealed, and not taken by the socket yet
+	proxied *proxied // what a proxy said
+	heard   uint32   // tick of the last bytes of any kind, or of the last ping
+	ended   bool     // our end of the stages is said
 }
 
 // proxied is the client behind a proxy.

@@ -39,7 +39,7 @@ type loop struct {
 	freeConns []uint32
 	table     [][]*sess // sessions owned, by slot in chunks
 	pending   map[uint32]*pending
-	fetched   map[uint64]*fanout.Message // while the state of the process before is taken up: what is made already
+	fetched   map[uint64]*fanout.Message         // while the state of the process before is taken up: what is made already
 	sinks     map[uint32]func(m *fanout.Message) // embedders' subscriptions, by slot
 	wheel     *wheel.Wheel
 	fence     fence

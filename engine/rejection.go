@@ -14,14 +14,14 @@ const firstOwn = 64 // well above the codec's causes
 
 const (
 	refusedMax        rejection = firstOwn + iota // beyond max_connections
-	refusedPerAddress                           // beyond max_connecting_per_address
-	refusedBytes                                // beyond max_connecting_bytes
-	refusedTimeout                              // no answer to a CONNECT within connect_timeout
-	refusedHTTP                                 // HTTP where MQTT is spoken
-	refusedTLS                                  // TLS where MQTT is spoken
-	refusedProxy                                // a PROXY header from a source that is not trusted
-	refusedNotMQTT                              // anything else that is no CONNECT
-	refusedBacklog                              // answers of the stages that the peer does not read
+	refusedPerAddress                             // beyond max_connecting_per_address
+	refusedBytes                                  // beyond max_connecting_bytes
+	refusedTimeout                                // no answer to a CONNECT within connect_timeout
+	refusedHTTP                                   // HTTP where MQTT is spoken
+	refusedTLS                                    // TLS where MQTT is spoken
+	refusedProxy                                  // a PROXY header from a source that is not trusted
+	refusedNotMQTT                                // anything else that is no CONNECT
+	refusedBacklog                                // answers of the stages that the peer does not read
 	rejections
 )
 
