@@ -63,7 +63,6 @@ func (e *Engine) Serve(ln net.Listener, admission Admission) *Acceptor {
 		a.once.Do(func() { _ = ln.Close() })
 		return a
 	}
-	_ = a.take() // or else hang tries again
 	a.labels = pprof.WithLabels(background, pprof.Labels("role", "acceptor", "listener", a.addr))
 	a.host = e.loops[len(e.acceptors)%len(e.loops)]
 	e.acceptors[a] = struct{}{}
@@ -109,7 +108,8 @@ func (a *Acceptor) begin() {
 	}
 }
 
-// hang puts the listener into the host's epoll set, or rests until that can be tried again.
+// hang puts the listener into the host's epoll set, or rests until that can be tried again: descriptors may be lacking for
+// any step of it.
 func (a *Acceptor) hang() {
 	err := a.take()
 	a.reserve()

@@ -34,8 +34,7 @@ func Adopt(f *os.File, o ListenOptions) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netloop: %s: %w", f.Name(), err)
 	}
-	err = os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
-	if err == nil && network == "tcp" {
+	if network == "tcp" {
 		err = o.apply(fd)
 	}
 	if err != nil {

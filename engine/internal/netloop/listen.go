@@ -124,7 +124,7 @@ func (o *ListenOptions) mode() fs.FileMode {
 	return DefaultMode
 }
 
-// fileListener makes a listener of a listening descriptor, which it takes.
+// fileListener makes a listener of a listening descriptor, which it takes, and the socket non-blocking.
 func fileListener(fd int, name string) (net.Listener, error) {
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
