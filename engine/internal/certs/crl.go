@@ -42,20 +42,23 @@ func (r revoked) holds(c *x509.Certificate) bool {
 
 // crls is what the lists of a file say together. The lists themselves are let go: parsed, an entry takes some hundred bytes.
 type crls struct {
+	caFile      string
+	authorities []*x509.Certificate // that sign them
+
 	revoked  revoked
 	expiries []Expiry
 }
 
 // parseCRLs reads all lists of a file, PEM or DER; at least one. Each must be signed by one of the authorities. A list
 // whose next update is overdue still counts: what it names stays revoked. Several lists of one authority add up.
-func parseCRLs(data []byte, authorities []*x509.Certificate) (*crls, error) {
+func parseCRLs(data []byte, authorities []*x509.Certificate, caFile string) (*crls, error) {
 	lists, err := splitCRLs(data)
 	if err != nil {
 		return nil, err
 	}
-	all := &crls{revoked: revoked{}}
+	all := &crls{caFile: caFile, authorities: authorities, revoked: revoked{}}
 	for i, der := range lists {
-		if err := all.add(der, authorities); err != nil {
+		if err := all.add(der); err != nil {
 			if len(lists) > 1 {
 				err = fmt.Errorf("list %d: %w", i+1, err)
 			}
@@ -95,7 +98,7 @@ func splitCRLs(data []byte) (lists [][]byte, err error) {
 	return lists, nil
 }
 
-func (all *crls) add(der []byte, authorities []*x509.Certificate) error {
+func (all *crls) add(der []byte) error {
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {
 		return fmt.Errorf("the revocation list cannot be read: %w", err)
@@ -103,9 +106,9 @@ func (all *crls) add(der []byte, authorities []*x509.Certificate) error {
 	if err := understood(list); err != nil {
 		return fmt.Errorf("the revocation list of %s %w", list.Issuer, err)
 	}
-	signer := signerOf(list, authorities)
+	signer := signerOf(list, all.authorities)
 	if signer == nil {
-		return fmt.Errorf("the revocation list of %s is not signed by any of the authorities", list.Issuer)
+		return fmt.Errorf("the revocation list of %s is not signed by any of the authorities in %s", list.Issuer, all.caFile)
 	}
 	if len(all.revoked) == 0 {
 		all.revoked = make(revoked, len(list.RevokedCertificateEntries))

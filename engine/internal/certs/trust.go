@@ -45,7 +45,7 @@ func loadTrust(caFile, crlFile string, before *trust) (*trust, error) {
 	if crlFile == "" {
 		return t, nil
 	}
-	lists, err := parseCRLs(crl, authorities)
+	lists, err := parseCRLs(crl, authorities, caFile)
 	if err != nil {
 		return nil, wrongFile("CRL", crlFile, err)
 	}
