@@ -32,7 +32,7 @@ type handshake struct {
 }
 
 // flood is the fault of a peer that sends more than a handshake takes.
-var flood = &Fault{TLSFlood, fmt.Errorf("more than %d bytes wait for the handshake", maxHeld)}
+var flood = &Fault{TLSFlood, fmt.Errorf("%d bytes wait for the handshake, and more come", maxHeld)}
 
 func newHandshake(t *TLS, cfg *tls.Config, client bool, turns *Handshakes, kick func()) *handshake {
 	h := &handshake{stage: t, cfg: cfg, client: client, turns: turns, kick: kick}
@@ -137,7 +137,7 @@ func (h *handshake) finish(err error) {
 func (h *handshake) take(b []byte) (held []byte, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.in)+len(b) > maxHeld {
+	if len(h.in) >= maxHeld {
 		return nil, flood
 	}
 	h.in = append(h.in, b...)

@@ -216,6 +216,10 @@ func TestAFloodDuringTheHandshakeIsRefused(t *testing.T) {
 			t.Errorf("%s: refused after %d bytes, %d held", where, sent, stage.Pending())
 		}
 	}
+	quick := NewTLS(cfg, false, turns, func() {})
+	must(t, quick.Feed(first, s, nil))
+	must(t, quick.Feed(make([]byte, maxHeld), s, nil)) // one read, of one who is quick
+	wantCause(t, quick.Feed([]byte{0}, s, nil), TLSFlood)
 	close(block)
 	await(t, "the goroutine ends", func() bool { return turns.Stats().Active == 0 })
 }
@@ -228,6 +232,7 @@ func TestAClientsStageTalksToAServers(t *testing.T) {
 		p, end := serve(t, ccfg, true, plenty(), 0)
 		c := tls.Server(end, a.server(t, false, false))
 		must(t, c.Handshake())
+		echoed(t, c, 1) // the stage is open
 		echoed(t, c, 70000)
 		must(t, c.CloseWrite())
 		if err := p.result(t); err == nil || !strings.Contains(err.Error(), "EOF") || p.state.ServerName != "broker" {

@@ -32,7 +32,8 @@ const (
 	tlsOver // failed or gone: nothing more is taken, nothing sealed
 )
 
-// maxHeld is how many bytes of the peer wait for a handshake, at most.
+// maxHeld is how many bytes of the peer may wait for a handshake: who still brings more is a flood. A peer that is merely
+// quick, and sends data right behind its Finished, is none as long as its socket is not read while so much is Pending.
 const maxHeld = 64 << 10
 
 var errNotOpen = errors.New("seal before the handshake is done, or after the end")
@@ -62,7 +63,7 @@ func (t *TLS) Feed(b []byte, s *Scratch, to Sink) error {
 	case tlsSilent, tlsShaking:
 		return t.endIf(t.gather(b))
 	case tlsAgreed:
-		if len(t.in)+len(b) > maxHeld {
+		if len(t.in) >= maxHeld {
 			return t.endIf(flood)
 		}
 		t.in = append(t.in, b...)
