@@ -106,7 +106,7 @@ func normalHost(s string) (string, error) {
 func (o Origin) Loopback() bool {
 	host := strings.TrimSuffix(o.Host, ".")
 	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Unmap().IsLoopback()
+		return a.IsLoopback()
 	}
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") // RFC 6761 section 6.3
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -29,6 +30,16 @@ func readFrame(r io.Reader) (f ws.Frame, err error) {
 		_, err = io.ReadFull(r, f.Payload)
 	}
 	return f, err
+}
+
+// pipe is a connection whose ends do not wait for each other for ever.
+func pipe(t *testing.T) (ours, theirs net.Conn) {
+	ours, theirs = net.Pipe()
+	for _, c := range []net.Conn{ours, theirs} {
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+		t.Cleanup(func() { c.Close() })
+	}
+	return ours, theirs
 }
 
 // pump reads a connection into a stage until it ends, and writes what the stage answers.
@@ -54,8 +65,7 @@ func pump(conn net.Conn, w *WebSocket, to Sink) error {
 }
 
 func TestServerUnderstandsGobwasClient(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
+	ours, theirs := pipe(t)
 	w := NewWebSocket(&Upgrade{Path: "/mqtt", Subprotocols: []string{"mqtt", "mqttv3.1"}})
 	var sunk collect
 	ended := make(chan error, 1)
@@ -100,8 +110,7 @@ func TestServerUnderstandsGobwasClient(t *testing.T) {
 }
 
 func TestClientUnderstandsGobwasServer(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
+	ours, theirs := pipe(t)
 	w := NewWebSocketClient(&ClientUpgrade{Host: "broker", Path: "/mqtt?x=1", Subprotocols: []string{"mqtt"}})
 	served := make(chan error, 1)
 	go func() {

@@ -217,6 +217,7 @@ func TestSubprotocolIsTheOneTheServerLikesBest(t *testing.T) {
 		want     string
 	}{
 		{[]string{"mqtt", "mqttv3.1"}, "mqttv3.1, mqtt", "mqtt"},
+		{[]string{"mqtt", "mqttv3.1"}, "mqtt, mqttv3.1", "mqtt"},
 		{[]string{"mqttv3.1", "mqtt"}, "mqtt, mqttv3.1", "mqttv3.1"},
 		{[]string{"mqtt", "mqttv3.1"}, "mqttv3.1", "mqttv3.1"},
 		{[]string{"mqtt", "mqttv3.1", "mqttv3.1.1"}, "mqttv3.1.1, mqttv3.1", "mqttv3.1"},
