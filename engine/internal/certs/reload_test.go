@@ -149,20 +149,41 @@ func TestVerifyJudgesLiveConnections(t *testing.T) {
 	}
 }
 
-// TestATrustThatChangesDuringAHandshakeCounts: the client waits in the middle of its handshake until the list is in force.
+// TestATrustThatChangesDuringAHandshakeCounts: the client waits in the middle of its handshake until the change is in force.
 func TestATrustThatChangesDuringAHandshakeCounts(t *testing.T) {
-	for _, version := range versions {
-		r := newRig(t, mutual(certs.Require))
-		pair := r.ca.Issue(t, "client")
-		client := only(version, r.client())
-		client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			r.revoke(pair.Cert)
-			r.reload()
-			c := pair.TLS()
-			return &c, nil
-		}
-		shake(t, r.m.Config(), client).check(t, want{"is revoked", "bad certificate"}, tls.VersionName(version))
+	rows := []struct {
+		name   string
+		change func(r *rig, client *certstest.Pair)
+		want   want
+	}{
+		{"revoked", func(r *rig, client *certstest.Pair) { r.revoke(client.Cert) }, want{"is revoked", "bad certificate"}},
+		{"authority replaced", func(r *rig, _ *certstest.Pair) {
+			r.write("ca.crt", certstest.PEM(certstest.NewCA(t, "root").Cert))
+		}, want{"unknown authority", "bad certificate"}},
+		{"nothing", func(*rig, *certstest.Pair) {}, want{}},
 	}
+	for _, version := range versions {
+		for _, row := range rows {
+			r := newRig(t, mutual(certs.Require))
+			pair := r.ca.Issue(t, "client")
+			client := only(version, r.client())
+			client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				row.change(r, pair)
+				r.reload()
+				c := pair.TLS()
+				return &c, nil
+			}
+			shake(t, r.m.Config(), client).check(t, row.want, tls.VersionName(version)+", "+row.name)
+		}
+	}
+	r := newRig(t, mutual(certs.Optional))
+	client := r.client()
+	client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		r.files.ClientAuth = certs.Require
+		r.reload()
+		return &tls.Certificate{}, nil
+	}
+	shake(t, r.m.Config(), client).check(t, want{"has no certificate", "bad certificate"}, "a certificate is required now")
 }
 
 // TestHandshakesGoOnDuringReloads: each sees one state as a whole, whichever it is.
