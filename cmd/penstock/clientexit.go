@@ -25,6 +25,7 @@ func (e *exitError) ExitCode() int { return e.code }
 const (
 	exitProtocol  = 2
 	exitLost      = 7
+	exitTLS       = 8
 	exitKeepAlive = 19
 	exitQoS       = 24
 	exitTooLarge  = 25
@@ -61,7 +62,11 @@ func (f *clientFlags) failed(err error) error {
 	case errors.As(err, new(mqtt.Reason)):
 		e.code = exitProtocol
 	case errors.As(err, &system) && system.Op == "dial":
-		e.text = fmt.Sprintf("connect to %v: %v", f.Host, system.Err)
+		e.text = fmt.Sprintf("connect to %s: %v", f.where(), system.Err)
+	case errors.Is(err, client.ErrTLS):
+		e.code, e.text = exitTLS, fmt.Sprintf("connect to %s: %v", f.where(), err)
+	case errors.Is(err, client.ErrWebSocket):
+		e.text = fmt.Sprintf("connect to %s: %v", f.where(), err)
 	case errors.Is(err, client.ErrMessage), errors.Is(err, client.ErrOptions), errors.Is(err, context.DeadlineExceeded):
 	default:
 		e.code = exitLost

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -23,9 +20,9 @@ import (
 // MQTT.js has another long name, it is an alias.
 type clientFlags struct {
 	Host       text        `short:"h" default:"localhost" aliases:"hostname" placeholder:"HOST" help:"Connect to this host; localhost if not given."`
-	Port       *int        `short:"p" placeholder:"PORT" help:"Connect to this port; 1883 if not given."`
+	Port       *int        `short:"p" placeholder:"PORT" help:"Connect to this port; if not given 1883, with TLS 8883, with --ws 8083 or 8084. 8883 means TLS."`
 	Unix       text        `placeholder:"PATH" help:"Connect to a Unix domain socket instead."`
-	URL        text        `name:"url" short:"L" placeholder:"URL" help:"mqtt://[user[:password]@]host[:port]/topic, all in one."`
+	URL        text        `name:"url" short:"L" placeholder:"URL" help:"mqtt://[user[:password]@]host[:port]/topic, all in one, or mqtts:// for TLS; or ws:// and wss:// with the path of the WebSocket in place of the topic."`
 	ID         text        `name:"id" short:"i" aliases:"client-id" placeholder:"ID" help:"Client identifier; if not given, the server chooses one (3.1: random)."`
 	IDPrefix   text        `name:"id-prefix" short:"I" placeholder:"PREFIX" help:"Client identifier made of this and the process id."`
 	Persistent bool        `name:"disable-clean-session" short:"c" help:"Keep the session: Clean Session or Clean Start off, and without -x no expiry."`
@@ -43,9 +40,13 @@ type clientFlags struct {
 	WillQoS     byte  `name:"will-qos" placeholder:"QOS" help:"QoS of the will."`
 	WillRetain  bool  `help:"Make the will a retained message."`
 
+	tlsFlags       `embed:"" group:"TLS (each of these turns it on):"`
+	webSocketFlags `embed:"" group:"WebSocket:"`
+
 	Debug bool `short:"d" help:"Tell about each packet."`
 	Quiet bool `help:"Say nothing about what goes wrong at runtime."`
 
+	url        urlFlag      // -L, set by options
 	version    mqtt.Version // -V, set by options
 	properties properties   // -D, set by options
 }
@@ -125,7 +126,6 @@ func (f *clientFlags) options() (o client.Options, urlTopic string, err error) {
 		f.version = mqtt.V5
 	}
 	o = client.Options{
-		Addr:       net.JoinHostPort(string(f.Host), strconv.Itoa(f.port())),
 		Version:    f.version,
 		ClientID:   string(f.ID),
 		CleanStart: !f.Persistent,
@@ -134,8 +134,8 @@ func (f *clientFlags) options() (o client.Options, urlTopic string, err error) {
 		Props:      f.properties.of(mqtt.CONNECT),
 		Inflight:   f.Inflight,
 	}
-	if f.Unix != "" {
-		o.Network, o.Addr = "unix", string(f.Unix)
+	if err := f.address(&o); err != nil {
+		return o, "", err
 	}
 	if f.Password != nil {
 		o.Password = []byte(*f.Password)
@@ -180,13 +180,6 @@ func (f *clientFlags) keep(o *client.Options) error {
 	return nil
 }
 
-func (f *clientFlags) port() int {
-	if f.Port == nil {
-		return 1883
-	}
-	return *f.Port
-}
-
 // check refuses what contradicts itself. What the protocol forbids the client refuses.
 func (f *clientFlags) check() error {
 	_, known := versions[string(f.Version)]
@@ -209,43 +202,6 @@ func (f *clientFlags) check() error {
 		return usage("a will needs a topic: give one with --will-topic")
 	}
 	return nil
-}
-
-// takeURL spreads -L over the other flags and returns its topic.
-func (f *clientFlags) takeURL() (topic string, err error) {
-	if f.URL == "" {
-		return "", nil
-	}
-	u, err := url.Parse(string(f.URL))
-	switch {
-	case err != nil:
-		return "", usage("-L %s: %v", f.URL, errors.Unwrap(err))
-	case u.Scheme != "mqtt":
-		return "", usage("-L %s: the scheme %q is not supported", f.URL, u.Scheme)
-	case u.Hostname() == "":
-		return "", usage("-L %s: the host is missing", f.URL)
-	}
-	// What stands behind the host is the topic as it is, "?" and "#" included.
-	rest := strings.TrimPrefix(string(f.URL), "mqtt://")
-	_, topic, _ = strings.Cut(rest, "/")
-	if topic == "" {
-		return "", usage("-L %s: the topic is missing", f.URL)
-	}
-	f.Host = text(u.Hostname())
-	if p := u.Port(); p != "" {
-		n, err := strconv.Atoi(p)
-		if err != nil {
-			return "", usage("-L %s: invalid port %q", f.URL, p)
-		}
-		f.Port = &n
-	}
-	if u.User != nil {
-		f.Username = text(u.User.Username())
-		if p, ok := u.User.Password(); ok {
-			f.Password = (*text)(&p)
-		}
-	}
-	return topic, nil
 }
 
 // dial connects, with -d telling about packets on out.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // ErrTLS is in the chain of an error of the TLS handshake.
-var ErrTLS = errors.New("TLS")
+var ErrTLS = errors.New("TLS handshake")
 
 // ErrWebSocket is in the chain of an error of the upgrade from HTTP to WebSocket.
-var ErrWebSocket = errors.New("WebSocket")
+var ErrWebSocket = errors.New("WebSocket upgrade")
 
 // open dials and puts the layers on top of each other. ctx bounds all of it.
 func (o *Options) open(ctx context.Context, w way) (net.Conn, error) {
@@ -27,7 +28,7 @@ func (o *Options) open(ctx context.Context, w way) (net.Conn, error) {
 		secured := tls.Client(conn, o.tlsConfig(w))
 		if err := secured.HandshakeContext(ctx); err != nil {
 			conn.Close()
-			return nil, fmt.Errorf("%w: %w", ErrTLS, err)
+			return nil, fmt.Errorf("%w: %w", ErrTLS, early(err))
 		}
 		conn = secured
 	}
@@ -40,7 +41,7 @@ func (o *Options) open(ctx context.Context, w way) (net.Conn, error) {
 			if fault := new(codec.Fault); errors.As(err, &fault) {
 				err = fault.Err // its cause is a label for counters
 			}
-			return nil, fmt.Errorf("%w: %w", ErrWebSocket, err)
+			return nil, fmt.Errorf("%w: %w", ErrWebSocket, early(err))
 		}
 		conn = upgraded
 	}
@@ -63,6 +64,14 @@ func (o *Options) tlsConfig(w way) *tls.Config {
 		}
 	}
 	return c
+}
+
+// early makes an end readable that came before MQTT began.
+func early(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("the server closed the connection")
+	}
+	return err
 }
 
 // within does what waits for conn, but not longer than ctx.

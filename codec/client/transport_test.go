@@ -178,7 +178,7 @@ func TestWebSocketRefusalsSayWhy(t *testing.T) {
 	for _, tt := range []struct{ answer, want string }{
 		{"HTTP/1.1 404 Not Found\r\n\r\n", "HTTP 404 Not Found"},
 		{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "Sec-WebSocket-Accept"},
-		{"", "unexpected EOF"},
+		{"", "the server closed the connection"},
 	} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

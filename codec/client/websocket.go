@@ -39,9 +39,6 @@ func (w *webSocket) upgrade() error {
 	}
 	for !w.stage.Open() {
 		if w.take(); w.end != nil {
-			if w.end == io.EOF {
-				return io.ErrUnexpectedEOF
-			}
 			return w.end
 		}
 	}
