@@ -27,6 +27,7 @@ type handshake struct {
 	out      []byte    // to be written
 	kicked   bool      // Step was asked for and was not called yet
 	finished bool      // nothing more comes of the goroutine, and it touches the stage no more
+	idle     bool      // it waits for the peer
 	gone     bool
 	err      error
 }
@@ -86,9 +87,11 @@ func (h *handshake) read(p []byte, r *records) (int, error) {
 	if len(h.in) == 0 && !h.gone {
 		h.announce()
 		h.release()
+		h.idle = true
 		for len(h.in) == 0 && !h.gone {
 			h.arrived.Wait()
 		}
+		h.idle = false
 		h.mu.Unlock()
 		h.acquire()
 		h.mu.Lock()
@@ -162,6 +165,12 @@ func (h *handshake) leave() {
 	h.arrived.Signal()
 	h.mu.Unlock()
 	h.turns.withdraw(h)
+}
+
+func (h *handshake) waits() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.idle && len(h.in) == 0
 }
 
 func (h *handshake) held() int {

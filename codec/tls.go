@@ -113,6 +113,9 @@ func (t *TLS) Step(s *Scratch) (done bool, err error) {
 	return true, nil
 }
 
+// Waits tells whether the handshake waits for the peer: not for its turn, nor for what it computes.
+func (t *TLS) Waits() bool { return t.phase == tlsSilent || t.phase == tlsShaking && t.hs.waits() }
+
 // Continue hands on what arrived behind the handshake.
 func (t *TLS) Continue(s *Scratch, to Sink) error {
 	if t.phase != tlsAgreed {

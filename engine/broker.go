@@ -300,6 +300,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 func (b *Broker) shutdown(ctx context.Context) error {
 	b.draining.Store(true)
 	b.closeListeners()
+	b.letGo()
 	b.sys.end()
 	for _, l := range b.loops {
 		l.post((*loop).farewell)

@@ -173,7 +173,7 @@ func (c *conn) largest() int {
 // greet looks at the first bytes of a connection: what cannot be a CONNECT ends it at once, whatever length it claims.
 // [MQTT-3.1.0-1]
 func (c *conn) greet(b []byte) bool {
-	if c.state != awaitConnect || c.r.Buffered() > 0 || b[0] == byte(mqtt.CONNECT)<<4 {
+	if c.state != awaitConnect || c.r.Buffered() > 0 || mqtt.Type(b[0]>>4) == mqtt.CONNECT {
 		return true
 	}
 	c.lst.refuse(strange(b))
@@ -346,6 +346,7 @@ func (c *conn) closed() {
 
 const (
 	tickLength = 100 * time.Millisecond
+	tickSecond = uint32(time.Second / tickLength)
 	drainTicks = uint32(5 * time.Second / tickLength) // for the rest of the queue and the peer's end of the connection
 )
 

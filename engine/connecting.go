@@ -3,6 +3,7 @@ package engine
 import (
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,6 +125,35 @@ func (l *loop) weigh(c *conn) {
 	if most := int64(limits.MaxConnectingBytes); more > 0 && most > 0 && (all > most || one > most/4) {
 		c.lst.refuse(refusedBytes)
 		l.cut(c)
+	}
+}
+
+// silence is how long a connection may say nothing before its CONNECT while others wait for its place.
+const silence = 2 * tickSecond
+
+// cutSilent makes room where connections wait in a backlog, or TLS handshakes for their turn, for others that were begun
+// and not gone on with: nobody is to keep clients out by opening connections.
+func (l *loop) cutSilent() {
+	turns := l.b.handshakes.Stats().Waiting > 0
+	pressed := func(lst *listener) bool { return lst.waiting.Load() || turns && lst.tls != nil }
+	if !slices.ContainsFunc(l.b.listeners, pressed) {
+		return
+	}
+	for i := range l.connCount {
+		c := l.connAt(i).c
+		if c == nil || c.state != awaitConnect || !pressed(c.lst) {
+			continue
+		}
+		heard := c.lastSeen
+		if y := c.layers(); y != nil {
+			if heard = y.heard; y.TLS != nil && !y.TLS.Open() && !y.TLS.Waits() {
+				continue // it waits for us
+			}
+		}
+		if l.tick-heard >= silence {
+			c.lst.refuse(refusedSilent)
+			l.cut(c)
+		}
 	}
 }
 

@@ -112,6 +112,9 @@ func (l *loop) onTick() {
 	}
 	l.samplePressure()
 	l.sweep()
+	if l.tick%tickSecond == 0 {
+		l.cutSilent()
+	}
 	l.endPass()
 }
 

@@ -17,6 +17,7 @@ const (
 	refusedPerAddress                             // beyond max_connecting_per_address
 	refusedBytes                                  // beyond max_connecting_bytes
 	refusedTimeout                                // no answer to a CONNECT within connect_timeout
+	refusedSilent                                 // silent while others wait for its place
 	refusedHTTP                                   // HTTP where MQTT is spoken
 	refusedTLS                                    // TLS where MQTT is spoken
 	refusedProxy                                  // a PROXY header from a source that is not trusted
@@ -25,7 +26,7 @@ const (
 	rejections
 )
 
-var rejectionNames = [...]string{"max_connections", "max_connecting_per_address", "max_connecting_bytes", "connect_timeout",
+var rejectionNames = [...]string{"max_connections", "max_connecting_per_address", "max_connecting_bytes", "connect_timeout", "silent",
 	"not_mqtt_http", "not_mqtt_tls", "not_mqtt_proxy", "not_mqtt", "unread_answers"}
 
 func (r rejection) String() string {

@@ -50,19 +50,22 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	if b.phase != serving {
 		return ErrStopped
 	}
+	for _, lst := range b.listeners {
+		f, err := lst.acceptor.Load().File()
+		if err != nil {
+			b.letGo()
+			return fmt.Errorf("engine: listener %s: %w", lst.name, err)
+		}
+		lst.kept = f
+	}
+	b.phase = parted
 	b.draining.Store(true)
 	b.sys.end()
 	for _, lst := range b.listeners {
 		a := lst.acceptor.Load()
-		f, err := a.File()
-		if err != nil {
-			return fmt.Errorf("engine: listener %s: %w", lst.name, err)
-		}
-		lst.kept = f
 		a.Keep()
 		a.Stop()
 	}
-	b.phase = parted
 	b.await(ctx, connectGrace, func() bool { // who was accepted is to get an answer
 		return !slices.ContainsFunc(b.listeners, func(lst *listener) bool { return lst.connecting.Load() > 0 })
 	})
@@ -77,6 +80,16 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 		}
 	}
 	return b.export(w)
+}
+
+// letGo closes the sockets that were kept for Resume.
+func (b *Broker) letGo() {
+	for _, lst := range b.listeners {
+		if lst.kept != nil {
+			_ = lst.kept.Close()
+			lst.kept = nil
+		}
+	}
 }
 
 // hush stops reading: what clients send from now on they send again to the next process.
@@ -170,9 +183,9 @@ func (b *Broker) Resume() error {
 	b.life.Lock()
 	defer b.life.Unlock()
 	switch {
-	case b.phase != parted && !b.draining.Load():
+	case b.phase == serving:
 		return nil
-	case b.phase == over:
+	case b.phase != parted:
 		return ErrStopped
 	case b.parts.Store != nil:
 		return errors.New("engine: the store was released, only a new process can serve")

@@ -20,8 +20,15 @@ type Config struct {
 	Admin admin.Config `yaml:"admin"`
 }
 
-// Default is the configuration of a program that was told nothing.
-func Default() Config { return Config{Config: engine.DefaultConfig()} }
+// DefaultWebAddress is where a program listens for WebSocket that was told nothing.
+const DefaultWebAddress = "127.0.0.1:8083"
+
+// Default is the configuration of a program that was told nothing: the engine's, and a WebSocket beside the TCP listener.
+func Default() Config {
+	c := Config{Config: engine.DefaultConfig()}
+	c.Listeners = append(c.Listeners, engine.Listener{Kind: engine.KindWS, Address: DefaultWebAddress})
+	return c
+}
 
 // Validate reports the first thing that is wrong as an *engine.FieldError.
 func (c *Config) Validate() error {
