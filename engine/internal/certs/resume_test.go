@@ -184,3 +184,34 @@ func TestAResumedSessionIsJudgedByWhatHoldsNow(t *testing.T) {
 		}
 	}
 }
+
+// TestTheChainsOfATicketDoNotCount: of two ways to an authority one is revoked, and the other one's authority is gone.
+func TestTheChainsOfATicketDoNotCount(t *testing.T) {
+	for _, version := range versions {
+		one, two := certstest.NewCA(t, "one"), certstest.NewCA(t, "two")
+		sub := one.Intermediate(t, "sub")
+		pair := sub.Issue(t, "client", certstest.Client())
+		pair.Chain = append(pair.Chain, two.CrossSign(t, sub))
+		r := newRig(t, func(r *rig) {
+			mutual(certs.Require)(r)
+			r.write("ca.crt", certstest.PEM(one.Cert, two.Cert))
+		})
+		client := remembering(version, r.client(pair))
+		client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			c := pair.TLS()
+			return &c, nil
+		}
+		r.files.CRL = r.write("ca.crl", one.CRL(t, sub.Cert))
+		r.reload()
+		r.mustResume(client, false, "first, by the second authority")
+		keys := r.m.TicketKeys()
+		r.write("ca.crt", certstest.PEM(one.Cert))
+		r.reload()
+		r.m.SetTicketKeys(keys)
+		o := shake(t, r.m.Config(), client)
+		o.check(t, want{"is revoked", "bad certificate"}, tls.VersionName(version))
+		if !o.server.DidResume {
+			t.Error("the handshake was a full one: the test shows nothing")
+		}
+	}
+}

@@ -28,7 +28,8 @@ var errNoCertificate = errors.New("client has no certificate, and one is require
 func (m *Material) Verify(chain []*x509.Certificate) error { return m.now.Load().verify(chain) }
 
 // verifyConnection ends each handshake, a resumed one too. It judges by what holds now, which may be newer than the
-// reading the handshake began with.
+// reading the handshake began with. The chains of a ticket are those of the day it was sealed: one may end in an authority
+// that is gone since, so they are built anew.
 func (m *Material) verifyConnection(number uint64) func(tls.ConnectionState) error {
 	return func(cs tls.ConnectionState) error {
 		s := m.now.Load()

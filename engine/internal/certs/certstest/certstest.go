@@ -140,6 +140,13 @@ func (ca *CA) Again(t testing.TB, opts ...Option) *CA {
 	return &CA{Cert: sign(t, d, &d.Certificate, ca.Key.Public(), ca.Key), Key: ca.Key}
 }
 
+// CrossSign makes a certificate for another authority's name and key, below this one.
+func (ca *CA) CrossSign(t testing.TB, other *CA) *x509.Certificate {
+	t.Helper()
+	d := newDraft(other.Cert.Subject.CommonName, []Option{authority})
+	return sign(t, d, ca.Cert, other.Key.Public(), ca.Key)
+}
+
 // Issue makes a certificate and its key.
 func (ca *CA) Issue(t testing.TB, cn string, opts ...Option) *Pair {
 	t.Helper()
