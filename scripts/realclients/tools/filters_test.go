@@ -57,7 +57,7 @@ func TestUnsubscribedAndFilteredOutTopicsStayAway(t *testing.T) {
 func TestURLs(t *testing.T) {
 	eachPair(t, func(t *testing.T, p pair) {
 		topic := topic(t)
-		url := "mqtt://" + p.broker.Addr + "/" + topic
+		url := "mqtt://" + p.at[1] + ":" + p.at[3] + "/" + topic
 		run := func(program []string, args ...string) rig.Command {
 			return rig.Command{Name: program[0], Args: slices.Concat(program[1:], args)}
 		}

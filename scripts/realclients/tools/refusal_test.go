@@ -30,7 +30,7 @@ func TestExitCodes(t *testing.T) {
 		for _, tool := range []tool{mosquitto(), penstock(t)} {
 			t.Run(tool.name+" "+c.name, func(t *testing.T) {
 				t.Parallel()
-				p := pair{c.broker, tool, tool}
+				p := pair{at(c.broker.Addr), tool, tool}
 				program := tool.sub
 				if c.pub {
 					program = tool.pub

@@ -14,7 +14,7 @@ func TestSysTopics(t *testing.T) {
 	for _, sub := range []tool{mosquitto(), penstock(t)} {
 		t.Run(sub.name, func(t *testing.T) {
 			t.Parallel()
-			p := pair{broker, mosquitto(), sub}
+			p := pair{at(broker.Addr), mosquitto(), sub}
 			args := []string{"-v"}
 			names := []string{"version", "uptime", "clients/connected", "clients/total", "messages/received", "messages/sent",
 				"bytes/received", "bytes/sent", "subscriptions/count", "retained messages/count", "load/messages/received/1min",

@@ -27,28 +27,37 @@ func penstock(t testing.TB) tool {
 
 // pair publishes with one tool and subscribes with the other.
 type pair struct {
-	broker   *rig.Broker
+	at       []string // the arguments that say where the broker is
 	pub, sub tool
+}
+
+func at(addr string) []string {
+	host, port, _ := strings.Cut(addr, ":") // of loopback, in IPv4
+	return []string{"-h", host, "-p", port}
 }
 
 // eachPair runs a test with either tool on either side, side by side on one broker.
 func eachPair(t *testing.T, test func(t *testing.T, p pair)) {
 	t.Helper()
 	t.Parallel()
-	broker := rig.Start(t)
+	eachPairAt(t, at(rig.Start(t).Addr), test)
+}
+
+func eachPairAt(t *testing.T, at []string, test func(t *testing.T, p pair)) {
+	t.Helper()
 	tools := []tool{mosquitto(), penstock(t)}
 	for _, pub := range tools {
 		for _, sub := range tools {
 			t.Run(pub.name+" to "+sub.name, func(t *testing.T) {
 				t.Parallel()
-				test(t, pair{broker, pub, sub})
+				test(t, pair{at, pub, sub})
 			})
 		}
 	}
 }
 
 func (p pair) command(program, args []string) rig.Command {
-	all := slices.Concat(program[1:], []string{"-h", p.broker.Host, "-p", p.broker.Port}, args)
+	all := slices.Concat(program[1:], p.at, args)
 	return rig.Command{Name: program[0], Args: all}
 }
 
