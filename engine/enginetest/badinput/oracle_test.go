@@ -36,6 +36,9 @@ func judge(st state, v mqtt.Version, stream []byte, max int) verdict {
 	j := verdict{v: v, sure: true, waits: true}
 	if st == fresh {
 		j.v = 0
+		if len(stream) > 0 && mqtt.Type(stream[0]>>4) != mqtt.CONNECT { // whatever length it claims
+			return j.ends(mqtt.ProtocolError)
+		}
 	}
 	for rest := stream; ; {
 		h, body, more, err := r.Next(rest, max)
