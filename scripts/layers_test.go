@@ -98,7 +98,7 @@ var layers = map[string]layer{
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},
-	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys + systemd},
+	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/store engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys + systemd},
 
 	"scripts": {},
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // predecessor is the process whose place this one takes, as seen from here. The nil one is of a process that takes
@@ -62,19 +65,30 @@ func (p *predecessor) await(signals <-chan os.Signal, log logger) error {
 	}
 }
 
-// Read is Parts.State: what the process before has left, once it said that it is complete, else nothing.
+// Read is Parts.State: what the process before has left, once it said that it is complete, else the state of a broker
+// that knows nothing. It is read only when await has returned.
 func (p *predecessor) Read(b []byte) (int, error) {
-	if !p.complete {
-		return 0, io.EOF
-	}
 	if p.reading == nil {
-		info, err := p.state.Stat()
+		r, err := p.open()
 		if err != nil {
 			return 0, err
 		}
-		p.reading = io.NewSectionReader(p.state, 0, info.Size()) // where the one before stands in the file is not our place
+		p.reading = r
 	}
 	return p.reading.Read(b)
+}
+
+func (p *predecessor) open() (io.Reader, error) {
+	if !p.complete {
+		var nothing bytes.Buffer
+		err := store.NewStreamWriter(&nothing).Close()
+		return &nothing, err
+	}
+	info, err := p.state.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(p.state, 0, info.Size()), nil // where the one before stands in the file is not our place
 }
 
 // lives tells whether there is one, and it has handed over.

@@ -32,8 +32,14 @@ func start(t *testing.T, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, cmd: exec.Command(exe, args...), stderr: newWatched()}
-	p.cmd.Env = programEnv()
+	return startCommand(t, exec.Command(exe, args...))
+}
+
+// startCommand runs what is the program in the end.
+func startCommand(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{t: t, cmd: cmd, stderr: newWatched()}
+	p.cmd.Env = append(p.cmd.Env, programEnv()...)
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
