@@ -16,7 +16,7 @@ type tlsFlags struct {
 	OSCerts  bool `name:"tls-use-os-certs" help:"Trust the system's authorities, besides those given; so it is anyway if none are."`
 	Cert     text `placeholder:"FILE" help:"Client certificate, with what leads to its authority (PEM)."`
 	Key      text `placeholder:"FILE" help:"Key of the client certificate (PEM, not encrypted)."`
-	KeyForm  text `name:"keyform" placeholder:"FORM" help:"Form of the key: pem."`
+	KeyForm  text `name:"keyform" placeholder:"FORM" help:"Form of the key: pem, the only one."`
 	Insecure bool `help:"Do not ask whether the server's certificate is for the host we connect to; who signed it is asked."`
 	Oldest   text `name:"tls-version" placeholder:"VERSION" help:"Oldest version of TLS: tlsv1.2 (the default) or tlsv1.3."`
 	ALPN     text `name:"tls-alpn" placeholder:"PROTOCOL" help:"Application protocol to ask for; mqtt if not given, http/1.1 for WebSocket."`
@@ -123,6 +123,8 @@ func (f *tlsFlags) identify(c *tls.Config) error {
 	switch {
 	case f.KeyForm != "" && f.KeyForm != "pem":
 		return usage("--keyform %s: only pem is supported", f.KeyForm)
+	case f.KeyForm != "" && f.Key == "":
+		return usage("--keyform says what form --key has, which is missing")
 	case f.Cert == "" && f.Key == "":
 		return nil
 	case f.Cert == "" || f.Key == "":

@@ -184,6 +184,7 @@ func TestTLSFlagsThatCannotBeHonouredAreNamed(t *testing.T) {
 		{"--cert @client.crt --key @server.key", "--cert @client.crt and --key @server.key: private key does not match"},
 		{"--cert @client.crt --key @locked.key", "--key @locked.key: the key is encrypted"},
 		{"--keyform engine", "--keyform engine: only pem"},
+		{"--keyform pem", "--keyform says what form --key has"},
 		{"--tls-version tlsv1.1", "--tls-version tlsv1.1: it must be"},
 		{"--ciphers HIGH:!aNULL", `--ciphers: "HIGH" is no cipher suite`},
 		{"--ciphers TLS_AES_128_GCM_SHA256", `--ciphers: "TLS_AES_128_GCM_SHA256" is no cipher suite for TLS 1.2`},
