@@ -23,6 +23,7 @@ type client struct {
 	id      string
 	lane    *lane
 	conn    *loop.Conn // nil without a connection
+	ticket  *ticket    // nil: TLS sessions are not taken up again
 	state   clientState
 	resume  bool // take up the old session rather than start clean
 	expiry  uint32
@@ -73,12 +74,15 @@ func (k *client) dial() {
 	k.lane.r.group.Dial(k.lane.loop, k)
 }
 
-// Open implements loop.Handler: the connection is there and CONNECT goes.
+// Open implements loop.Handler: the connection is there, whatever lies under MQTT included, and CONNECT goes.
 func (k *client) Open(c *loop.Conn) {
 	ln := k.lane
 	ln.connected++
 	k.conn, k.tail, k.pinged = c, k.tail[:0], false
 	k.asked = ln.r.now()
+	if ln.r.layers != nil && ln.secured == "" {
+		ln.secured = secured(c, ln.r.to.ws)
+	}
 	c.Out = k.appendConnect(c.Out)
 	c.Flush()
 }

@@ -12,10 +12,21 @@ type Config struct {
 	Scenario string       `json:"scenario"`         // a name of Scenarios, or of Presets
 	Preset   string       `json:"preset,omitempty"` // the preset the scenario was made from
 	Scale    float64      `json:"scale"`            // divides (or multiplies) the clients and rates of a preset; 1 leaves them
-	Addr     string       `json:"addr"`             // host:port of the broker
+	Addr     string       `json:"addr"`             // the broker: host:port, or a URL of mqtt, tcp, mqtts, tls, ws, wss or unix
 	Version  mqtt.Version `json:"version"`          // 4 or 5
 	Username string       `json:"username,omitempty"`
 	Password string       `json:"-"`
+
+	// For tls and wss.
+	CAFile     string `json:"caFile,omitempty"`     // PEM, who may have signed the broker's certificate; the system's when empty
+	CertFile   string `json:"certFile,omitempty"`   // PEM, what the clients show of themselves
+	KeyFile    string `json:"keyFile,omitempty"`    // PEM, its key
+	ServerName string `json:"serverName,omitempty"` // whom the certificate must be for; the address's host when empty
+	Insecure   bool   `json:"insecure,omitempty"`   // take any certificate
+	TLSVersion string `json:"tlsVersion,omitempty"` // 1.2 or 1.3 and no other; whatever both sides know when empty
+	TLSResume  bool   `json:"tlsResume,omitempty"`  // a client that connects again takes up its TLS session
+	// For ws and wss: what a frame holds, all that a "flush" has to write (when empty, too) or a "packet".
+	WSFrames string `json:"wsFrames,omitempty"`
 
 	Publishers  int     `json:"publishers,omitempty"`
 	Subscribers int     `json:"subscribers,omitempty"`

@@ -7,7 +7,7 @@ import (
 	"github.com/penstock-mqtt/penstock/bench/internal/hist"
 )
 
-// connect opens connections and ends them again: CONNECT, CONNACK, DISCONNECT. In a closed loop each client begins anew
+// connect opens connections and ends them again: the handshakes of TLS and WebSocket, CONNECT, CONNACK, DISCONNECT. In a closed loop each client begins anew
 // when its connection has ended; at Config.ConnectRate they begin when they are due, or as soon as one is free.
 var connect = Scenario{
 	Name:    "connect",
@@ -136,6 +136,7 @@ func (r *run) countVisits(ctx context.Context, gates []*turnstile) error {
 	}
 	r.total.connects.Reset()
 	r.each(func(ln *lane) { gates[ln.index].took.Swap(nil) })
+	shaken := r.handshakes()
 	if err := r.pause(ctx, r.cfg.Duration); err != nil {
 		return err
 	}
@@ -146,6 +147,7 @@ func (r *run) countVisits(ctx context.Context, gates []*turnstile) error {
 	all := hist.New()
 	r.each(func(ln *lane) { all.Merge(gates[ln.index].took.Swap(nil)) })
 	r.figure("connections", cycles/r.report.Elapsed.Seconds(), "1/s", false)
+	r.handshakeFigures(shaken)
 	r.perUnit("connection", cycles)
 	if p := percentiles(all); p != nil {
 		name := "begin to CONNACK"

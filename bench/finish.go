@@ -31,6 +31,9 @@ func (r *run) finish() {
 		rep.TotalSent += ln.sent
 		rep.TotalDelivered += ln.delivered
 		rep.Redelivered += ln.redelivered
+		if rep.Transport == "" {
+			rep.Transport = ln.secured
+		}
 		allowed += ln.allowed
 		unsent += ln.unsent
 	}
@@ -49,6 +52,7 @@ func (r *run) finish() {
 	}
 	rep.Latency, rep.Load.Late = percentiles(r.total.latency), percentiles(r.total.late)
 	rep.Connect, rep.Subscribe = percentiles(r.total.connects), percentiles(r.total.subscribes)
+	rep.Handshakes = r.handshakes()
 	r.meter.report()
 	r.environment()
 	if c := &r.cfg; rep.Faults.Lost > 0 && c.QoS > 0 && c.Window > 0 && !c.AwaitAll {
@@ -105,5 +109,5 @@ func (r *run) environment() {
 	env.Host, env.CPU, env.Cores, env.Memory, env.Kernel = m.Host, m.CPU, cores, m.Memory, m.Kernel
 	env.OS, env.Go, env.GOGC = m.OS, m.Go, m.GOGC
 	env.Version = version()
-	env.Broker = brokerVersion(r.addr.String(), &r.cfg)
+	env.Broker = r.brokerVersion()
 }

@@ -81,6 +81,12 @@ func (r *Report) benchName() string {
 	if c.AwaitAll && c.QoS > 0 {
 		parts = append(parts, "await-all=true")
 	}
+	if a, err := parseAddress(c.Addr); err == nil && a.transport() != "tcp" {
+		parts = append(parts, "transport="+a.transport())
+	}
+	if c.TLSResume {
+		parts = append(parts, "tls-resume=true")
+	}
 	version := "311"
 	if c.Version == mqtt.V5 {
 		version = "5"

@@ -61,6 +61,8 @@ type lane struct {
 	reach     [][]*feed // by lane: feeds whose oldest message has reached everybody
 	reached   bool
 
+	secured string // what the first TLS handshake has agreed on, in words
+
 	keepers [][]*client // who sends a PINGREQ in which tick
 	hand    int
 

@@ -17,8 +17,16 @@ var options = []struct {
 }{
 	{"scale", float(func(c *Config) *float64 { return &c.Scale })},
 	{"protocol-version", setVersion},
-	{"username", func(c *Config, v string) error { c.Username = v; return nil }},
-	{"password", func(c *Config, v string) error { c.Password = v; return nil }},
+	{"cafile", words(func(c *Config) *string { return &c.CAFile })},
+	{"cert", words(func(c *Config) *string { return &c.CertFile })},
+	{"key", words(func(c *Config) *string { return &c.KeyFile })},
+	{"servername", words(func(c *Config) *string { return &c.ServerName })},
+	{"insecure", boolean(func(c *Config) *bool { return &c.Insecure })},
+	{"tls-version", setTLSVersion},
+	{"tls-resume", boolean(func(c *Config) *bool { return &c.TLSResume })},
+	{"ws-frames", setWSFrames},
+	{"username", words(func(c *Config) *string { return &c.Username })},
+	{"password", words(func(c *Config) *string { return &c.Password })},
 	{"publishers", integer(func(c *Config) *int { return &c.Publishers })},
 	{"subscribers", integer(func(c *Config) *int { return &c.Subscribers })},
 	{"clients", integer(func(c *Config) *int { return &c.Clients })},
@@ -98,6 +106,29 @@ func duration(field func(*Config) *time.Duration) func(*Config, string) error {
 		*field(c) = d
 		return nil
 	}
+}
+
+func words(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		*field(c) = value
+		return nil
+	}
+}
+
+func setTLSVersion(c *Config, value string) error {
+	if tlsVersions[value] == 0 {
+		return fmt.Errorf("%q is neither 1.2 nor 1.3", value)
+	}
+	c.TLSVersion = value
+	return nil
+}
+
+func setWSFrames(c *Config, value string) error {
+	if value != framePerFlush && value != framePerPacket {
+		return fmt.Errorf("%q is neither flush nor packet", value)
+	}
+	c.WSFrames = value
+	return nil
 }
 
 func setVersion(c *Config, value string) error {

@@ -47,7 +47,7 @@ func (r *run) launch() error {
 		}
 	}
 	group, err := loop.Start(loop.Config{
-		Loops: r.cfg.Threads, Addr: r.addr, Sources: r.sources,
+		Loops: r.cfg.Threads, Addr: r.addr, Unix: r.to.unix, Layers: r.layers, Sources: r.sources,
 		Hooks: loop.Hooks{
 			Round: func(l *loop.Loop) { r.lanes[l.Index()].round() },
 			Tick:  func(l *loop.Loop) { r.lanes[l.Index()].tick() },

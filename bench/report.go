@@ -23,6 +23,9 @@ type Report struct {
 	Connect   *Percentiles `json:"connect,omitempty"`   // CONNECT to CONNACK
 	Subscribe *Percentiles `json:"subscribe,omitempty"` // SUBSCRIBE to SUBACK
 
+	Transport  string      `json:"transport,omitempty"`  // what the first TLS handshake has agreed on, and whether there is WebSocket
+	Handshakes *Handshakes `json:"handshakes,omitempty"` // over the whole run
+
 	Faults  Faults   `json:"faults"`
 	Broker  *Process `json:"broker,omitempty"` // with Config.PID
 	Load    Load     `json:"load"`

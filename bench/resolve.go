@@ -2,7 +2,6 @@ package bench
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,6 +40,9 @@ func (c Config) Resolve() (Config, error) {
 	s, ok := scenarioNamed(c.Scenario)
 	if !ok {
 		return c, fmt.Errorf("scenario: there is no %q", c.Scenario)
+	}
+	if c.overTLS() {
+		s.Default.Clients = min(s.Default.Clients, encrypted)
 	}
 	c.fill(&s.Default)
 	c.fill(&general)
@@ -103,8 +105,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf(field+": "+format, args...)
 	}
 	switch {
-	case c.Addr == "":
-		return errors.New("addr: the broker's host:port is missing")
 	case c.Version != mqtt.V311 && c.Version != mqtt.V5:
 		return wrong("version", "%v is neither 3.1.1 nor 5.0", c.Version)
 	case c.QoS > 2:
@@ -134,5 +134,5 @@ func (c Config) Validate() error {
 			return wrong(field, "%d is below 0", n)
 		}
 	}
-	return nil
+	return c.checkTransport()
 }

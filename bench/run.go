@@ -51,8 +51,10 @@ type run struct {
 	cfg    Config
 	report *Report
 	epoch  time.Time
-	addr   netip.AddrPort
-	peer   mqtt.Peer // the broker, as the codec wants to know it
+	addr   netip.AddrPort // unless it is a unix socket
+	to     address
+	layers *loop.Layers // nil for MQTT on the socket itself
+	peer   mqtt.Peer    // the broker, as the codec wants to know it
 	seal   *seal
 
 	group *loop.Group   // from the first connect on
@@ -85,12 +87,22 @@ type run struct {
 
 // newRun prepares a run: nothing is connected yet.
 func newRun(ctx context.Context, cfg Config) (*run, error) {
-	addr, err := resolve(ctx, cfg.Addr)
+	to, err := parseAddress(cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("addr: %w", err)
 	}
+	var addr netip.AddrPort
+	if to.unix == "" {
+		if addr, err = resolve(ctx, to.host, to.port); err != nil {
+			return nil, fmt.Errorf("addr: %w", err)
+		}
+	}
+	layers, err := cfg.layers(&to)
+	if err != nil {
+		return nil, err
+	}
 	r := &run{
-		cfg: cfg, addr: addr, epoch: time.Now(),
+		cfg: cfg, to: to, addr: addr, layers: layers, epoch: time.Now(),
 		peer:   mqtt.Peer{Version: cfg.Version, Server: true},
 		seal:   newSeal(rand.Uint64(), cfg.Payload),
 		report: &Report{Config: cfg, Started: time.Now()},
@@ -106,12 +118,8 @@ func newRun(ctx context.Context, cfg Config) (*run, error) {
 	return r, nil
 }
 
-// resolve turns host:port into an address, once: every connection goes to the same.
-func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
+// resolve turns host and port into an address, once: every connection goes to the same.
+func resolve(ctx context.Context, host, port string) (netip.AddrPort, error) {
 	n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	if err != nil {
 		return netip.AddrPort{}, err
@@ -143,6 +151,9 @@ func (r *run) micros() uint32 { return uint32(r.now() / time.Microsecond) }
 // a hop when one publishes to the other. Its identifier tells it from those of other runs.
 func (r *run) client(i int, name string) *client {
 	k := &client{id: fmt.Sprintf("bench-%04x-%s", uint16(r.seal.key), name), lane: r.lanes[i%len(r.lanes)]}
+	if r.cfg.TLSResume {
+		k.ticket = new(ticket)
+	}
 	r.clients = append(r.clients, k)
 	return k
 }

@@ -16,6 +16,7 @@ import (
 func (r *Report) Text(w io.Writer) error {
 	var t textReport
 	t.heading(r)
+	t.transport(r)
 	t.deliveries(r)
 	t.percentiles("latency", r.Latency, "")
 	t.percentiles("connect", r.Connect, "CONNECT to CONNACK")
@@ -96,6 +97,15 @@ func (c *Config) Shape() string {
 		parts = append(parts, human.Number(c.ConnectRate)+" connections/s")
 	}
 	return strings.Join(append(parts, human.Plural(c.Threads, "load thread")), ", ")
+}
+
+func (t *textReport) transport(r *Report) {
+	if r.Transport != "" {
+		t.line("transport", "%s", r.Transport)
+	}
+	if h := r.Handshakes; h != nil {
+		t.line("", "%s full and %s resumed in the whole run", human.Plural(int(h.Full), "handshake"), human.Count(int(h.Resumed)))
+	}
 }
 
 func (t *textReport) deliveries(r *Report) {

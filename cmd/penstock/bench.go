@@ -29,11 +29,20 @@ const exitFaults = 3
 type benchRunCmd struct {
 	Scenario string `arg:"" help:"Scenario or preset; penstock bench list tells which there are."`
 
-	Addr     string  `default:"127.0.0.1:1883" placeholder:"HOST:PORT" help:"The broker; 127.0.0.1:1883 if not given."`
+	Addr     string  `default:"127.0.0.1:1883" placeholder:"ADDRESS" help:"The broker: HOST:PORT, or a URL such as tls://HOST:8883, ws://HOST:8083/mqtt, wss://HOST/mqtt or unix:///PATH; 127.0.0.1:1883 if not given."`
 	Version  *string `name:"protocol-version" short:"V" placeholder:"VERSION" help:"311 (the default) or 5."`
 	Username *string `short:"u" placeholder:"NAME" help:"User name."`
 	Password *string `short:"P" aliases:"pw" placeholder:"PASSWORD" help:"Password."`
 	PID      int     `name:"pid" placeholder:"PID" help:"The broker's process on this machine, to read its CPU and memory."`
+
+	CAFile     *string `name:"cafile" placeholder:"FILE" help:"TLS: who may have signed the broker's certificate (PEM); the system's authorities if not given."`
+	Cert       *string `placeholder:"FILE" help:"TLS: certificate of the clients (PEM)."`
+	Key        *string `placeholder:"FILE" help:"TLS: its key (PEM)."`
+	ServerName *string `name:"servername" placeholder:"NAME" help:"TLS: whom the broker's certificate must be for; the host of the address if not given."`
+	Insecure   bool    `help:"TLS: take any certificate."`
+	TLSVersion *string `name:"tls-version" placeholder:"VERSION" help:"TLS: 1.2 or 1.3 only."`
+	TLSResume  bool    `name:"tls-resume" help:"TLS: a client that connects again takes up its earlier session."`
+	WSFrames   *string `name:"ws-frames" placeholder:"WHAT" help:"WebSocket: what a frame holds, all that a flush has to write (the default) or a packet."`
 
 	Publishers  *string `placeholder:"N" help:"Publishers."`
 	Subscribers *string `placeholder:"N" help:"Subscribers."`
@@ -143,7 +152,7 @@ func interruptible() (ctx context.Context, done func()) {
 
 // config is what the flags say.
 func (b *benchRunCmd) config() (bench.Config, error) {
-	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss, AwaitAll: b.AwaitAll}
+	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss, AwaitAll: b.AwaitAll, Insecure: b.Insecure, TLSResume: b.TLSResume}
 	for _, flag := range []struct {
 		name  string
 		value *string
@@ -152,6 +161,7 @@ func (b *benchRunCmd) config() (bench.Config, error) {
 		{"clients", b.Clients}, {"topics", b.Topics}, {"filters", b.Filters}, {"messages", b.Messages}, {"qos", b.QoS}, {"payload", b.Payload},
 		{"window", b.Window}, {"rate", b.Rate}, {"connect-rate", b.ConnectRate}, {"keepalive", b.KeepAlive}, {"warmup", b.Warmup},
 		{"duration", b.Duration}, {"drain", b.Drain}, {"threads", b.Threads}, {"scale", b.Scale},
+		{"cafile", b.CAFile}, {"cert", b.Cert}, {"key", b.Key}, {"servername", b.ServerName}, {"tls-version", b.TLSVersion}, {"ws-frames", b.WSFrames},
 	} {
 		if flag.value == nil {
 			continue

@@ -97,6 +97,9 @@ func TestBenchSaysWhyItCannotRun(t *testing.T) {
 		{[]string{"bench", "p2p", "--duration", "5"}, exitFailed, `penstock: --duration: "5" is no duration`},
 		{[]string{"bench", "p2p", "--payload", "1"}, exitFailed, "penstock: p2p: payload: "},
 		{[]string{"bench", "p2p", "--addr", nobody, "--quiet"}, exitFailed, "penstock: p2p: "},
+		{[]string{"bench", "p2p", "--addr", "http://localhost"}, exitFailed, `penstock: p2p: addr: the scheme "http" is none of `},
+		{[]string{"bench", "p2p", "--cafile", "ca.pem"}, exitFailed, "penstock: p2p: cafile: is for TLS, and the address is "},
+		{[]string{"bench", "p2p", "--addr", "tls://" + nobody, "--cafile", "/nonexistent.pem", "--quiet"}, exitFailed, "penstock: cafile: open "},
 		{[]string{"bench", "compare"}, exitUsage, "penstock: missing flags: --spec=FILE"},
 		{[]string{"bench", "compare", "--spec", "/nonexistent.yaml"}, exitFailed, "penstock: read spec: "},
 	} {
@@ -129,7 +132,7 @@ func TestBenchHasAFlagForEachOption(t *testing.T) {
 	_, help, _ := runArgs("bench", "--help")
 	for _, name := range bench.Options() {
 		switch name {
-		case "username", "password", "allow-loss", "await-all": // take whatever comes
+		case "username", "password", "allow-loss", "await-all", "cafile", "cert", "key", "servername", "insecure", "tls-resume": // take whatever comes
 			if !strings.Contains(help, "--"+name) {
 				t.Errorf("there is no flag --%s", name)
 			}

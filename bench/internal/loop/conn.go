@@ -28,6 +28,7 @@ type Conn struct {
 
 	h       Handler
 	loop    *Loop
+	layers  *layers // nil mostly
 	gc      gnet.Conn
 	fd      int32
 	state   state
@@ -59,32 +60,47 @@ func (c *Conn) Blocked() bool { return c.blocked }
 
 // write writes once. The rest of a full socket's waits for the notifier.
 func (c *Conn) write() {
-	if c.state != open || len(c.Out) == 0 {
-		return
+	switch {
+	case c.state != open:
+	case c.layers != nil:
+		c.layers.write()
+	case len(c.Out) > 0:
+		n := c.send(c.Out)
+		if n == len(c.Out) {
+			c.emptied()
+			return
+		}
+		c.Out = c.Out[:copy(c.Out, c.Out[n:])]
 	}
-	n, err := unix.Write(int(c.fd), c.Out)
+}
+
+// send writes b once and says how much of it is done with. For the rest, the socket is full.
+func (c *Conn) send(b []byte) int {
+	n, err := unix.Write(int(c.fd), b)
 	for err == unix.EINTR {
-		n, err = unix.Write(int(c.fd), c.Out)
+		n, err = unix.Write(int(c.fd), b)
 	}
 	switch {
 	case err == unix.EAGAIN:
 		n = 0
 	case err != nil:
 		// The read that follows says what has become of the connection, after the peer's last words.
-		c.Out = c.Out[:0]
-		return
+		return len(b)
 	}
-	if n == len(c.Out) {
-		c.Out = c.Out[:0]
-		if cap(c.Out) > keepOut {
-			c.Out = nil
+	if n < len(b) {
+		c.blocked = true
+		if err := c.loop.g.notify.arm(c); err != nil {
+			c.Abort()
+			return len(b)
 		}
-		return
 	}
-	c.Out = c.Out[:copy(c.Out, c.Out[n:])]
-	c.blocked = true
-	if err := c.loop.g.notify.arm(c); err != nil {
-		c.Abort()
+	return n
+}
+
+// emptied makes Out new.
+func (c *Conn) emptied() {
+	if c.Out = c.Out[:0]; cap(c.Out) > keepOut {
+		c.Out = nil
 	}
 }
 
@@ -94,7 +110,14 @@ func (c *Conn) Close() {
 	if c.state != open {
 		return
 	}
-	c.write()
+	if c.layers == nil {
+		c.write() // else it is written when the stages may be called
+	}
+	c.drop()
+}
+
+// drop has the connection closed at the end of the round or callback.
+func (c *Conn) drop() {
 	c.state = closing
 	c.loop.closing = append(c.loop.closing, c)
 	c.loop.Pass()
@@ -107,7 +130,10 @@ func (c *Conn) Abort() {
 	}
 	_ = unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	c.Out = c.Out[:0]
-	c.Close()
+	if c.layers != nil {
+		c.layers.cut = true
+	}
+	c.drop()
 }
 
 // Pause stops reading: what arrives stays in the kernel, which slows the sender down. One read that is already under way
@@ -142,7 +168,11 @@ func (c *Conn) SetReadBuffer(bytes int) error {
 func (c *Conn) opened(gc gnet.Conn) {
 	c.gc, c.fd, c.state, c.began = gc, int32(gc.Fd()), open, true
 	c.loop.conns[c.fd] = c
-	c.h.Open(c)
+	if c.loop.g.cfg.Layers != nil {
+		c.layer()
+	} else {
+		c.h.Open(c)
+	}
 	c.loop.reap()
 }
 
@@ -151,13 +181,22 @@ func (c *Conn) ended(err error) {
 	if c.state == dialing || c.state == closed {
 		return
 	}
+	told := c // whoever was not told of the beginning is told that there was none
+	if y := c.layers; y != nil {
+		y.Gone()
+		if !y.up {
+			told = nil
+		}
+	}
 	switch {
+	case c.state == closing && c.layers != nil:
+		err = c.layers.end
 	case c.state == closing:
 		err = nil
 	case err == nil || errors.Is(err, io.EOF):
 		err = io.EOF
 	}
 	delete(c.loop.conns, c.fd)
-	c.gc, c.fd, c.state, c.Out = nil, -1, closed, nil
-	c.h.Closed(c, err)
+	c.gc, c.fd, c.state, c.Out, c.layers = nil, -1, closed, nil, nil
+	c.h.Closed(told, err)
 }

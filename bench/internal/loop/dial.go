@@ -93,11 +93,36 @@ func (d *dialer) work(g *Group) {
 // connect makes the n-th connection and enrols it: gnet duplicates the descriptor, closes ours, and calls Open on the loop.
 func (d *dialer) connect(g *Group, c *Conn, n int) error {
 	dial := net.Dialer{Timeout: dialTimeout, KeepAlive: -1}
+	if g.cfg.Unix != "" {
+		return d.enrol(c, func() (net.Conn, error) { return d.unix(&dial, g.cfg.Unix) })
+	}
 	if source, ok := g.source(n); ok {
 		dial.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
 		dial.Control = lateBind
 	}
-	nc, err := dial.DialContext(d.ctx, "tcp", g.cfg.Addr.String())
+	return d.enrol(c, func() (net.Conn, error) { return dial.DialContext(d.ctx, "tcp", g.cfg.Addr.String()) })
+}
+
+// crowded is how long a dialer waits before it tries a unix socket again that has too many waiting: where TCP tries again
+// by itself, the system says so.
+const crowded = 5 * time.Millisecond
+
+func (d *dialer) unix(dial *net.Dialer, path string) (net.Conn, error) {
+	for began := time.Now(); ; {
+		nc, err := dial.DialContext(d.ctx, "unix", path)
+		if !errors.Is(err, unix.EAGAIN) || time.Since(began) > dialTimeout {
+			return nc, err
+		}
+		select {
+		case <-time.After(crowded):
+		case <-d.ctx.Done():
+		}
+	}
+}
+
+// enrol gives a connection that it makes to its loop.
+func (d *dialer) enrol(c *Conn, connect func() (net.Conn, error)) error {
+	nc, err := connect()
 	if err != nil {
 		if d.ctx.Err() != nil {
 			return ErrStopped

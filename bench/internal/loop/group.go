@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"github.com/penstock-mqtt/penstock/codec"
 )
 
 // Handler is the owner of a connection. Its methods run on the connection's loop.
 type Handler interface {
-	// Open says that the connection is there.
+	// Open says that the connection is there, the handshakes of its layers done.
 	Open(c *Conn)
 	// Data hands over what one read brought; b is valid until it returns.
 	Data(c *Conn, b []byte)
@@ -32,6 +34,8 @@ type Hooks struct {
 type Config struct {
 	Loops   int            // event loops, each about one thread; 0: one
 	Addr    netip.AddrPort // where Dial goes
+	Unix    string         // a socket's path, in place of Addr
+	Layers  *Layers        // nil: MQTT is on the socket itself
 	Sources int            // how many addresses of 127.0.0.0/8 the connections come from; 0 or 1: whatever the system takes
 	Dialers int            // connection attempts at a time; 0: 32
 	Hooks   Hooks
@@ -45,6 +49,7 @@ const (
 // Group is a set of running loops.
 type Group struct {
 	cfg    Config
+	turns  *codec.Handshakes // nil without TLS
 	loops  []*Loop
 	notify *notifier
 	dialer dialer
@@ -65,10 +70,15 @@ func Start(cfg Config) (g *Group, err error) {
 	if cfg.Dialers == 0 {
 		cfg.Dialers = 32
 	}
-	if procs := cfg.Loops + 1; runtime.GOMAXPROCS(0) < procs {
+	procs := cfg.Loops + 1
+	g = &Group{cfg: cfg, epoch: time.Now(), quit: make(chan struct{})}
+	if cfg.Layers != nil && cfg.Layers.TLS != nil {
+		g.turns = newTurns()
+		procs++ // for the handshakes
+	}
+	if runtime.GOMAXPROCS(0) < procs {
 		runtime.GOMAXPROCS(procs)
 	}
-	g = &Group{cfg: cfg, epoch: time.Now(), quit: make(chan struct{})}
 	if g.notify, err = newNotifier(g); err != nil {
 		return nil, fmt.Errorf("notifier: %w", err)
 	}
@@ -146,7 +156,11 @@ func (events) OnTraffic(gc gnet.Conn) gnet.Action {
 	// All of it, always: what stays is copied to gnet's ring, and each read allocates from then on.
 	b, _ := gc.Next(-1)
 	if c, ok := gc.Context().(*Conn); ok && c.state == open {
-		c.h.Data(c, b)
+		if c.layers != nil {
+			c.layers.feed(b)
+		} else {
+			c.h.Data(c, b)
+		}
 		c.loop.reap()
 	}
 	return gnet.None

@@ -13,6 +13,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/penstock-mqtt/penstock/codec"
 )
 
 // Loop is one event loop. Value is the owner's own.
@@ -44,6 +46,7 @@ type Loop struct {
 	closing []*Conn
 	posted  []func()
 	ready   []int32
+	scratch *codec.Scratch // nil without layers
 }
 
 // What may be asked of a loop, beside what is posted.
@@ -53,7 +56,11 @@ const (
 )
 
 func newLoop(g *Group, index int) *Loop {
-	return &Loop{g: g, index: index, epfd: -1, conns: make(map[int32]*Conn)}
+	l := &Loop{g: g, index: index, epfd: -1, conns: make(map[int32]*Conn)}
+	if g.cfg.Layers != nil {
+		l.scratch = codec.NewScratch()
+	}
+	return l
 }
 
 // Index returns the loop's place in Group.Loops.
@@ -221,6 +228,9 @@ func (l *Loop) reap() {
 		c := l.closing[len(l.closing)-1]
 		l.closing = l.closing[:len(l.closing)-1]
 		if c.gc != nil {
+			if c.layers != nil {
+				c.layers.farewell()
+			}
 			_ = l.el.Close(c.gc) // comes back as ended
 		}
 	}
