@@ -74,13 +74,14 @@ var layers = map[string]layer{
 	},
 
 	// load from outside, any broker
-	"bench/internal/loop":   {imports: gnet + sys},
+	"bench/internal/loop":   {imports: "codec" + gnet + sys},
 	"bench/internal/hist":   {imports: hdr},
 	"bench/internal/proc":   {},
 	"bench/internal/human":  {},
+	"bench/internal/pki":    {},
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
-		imports: "codec/mqtt bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
+		imports: "codec codec/client codec/mqtt bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
 		tests:   "engine bench/internal/faulty",
 	},
 	"bench/compare": {imports: "bench bench/internal/human codec/client codec/mqtt" + yaml, tests: "engine"},
