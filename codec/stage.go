@@ -92,8 +92,8 @@ func (c *Chain) Bytes(p []byte) (more bool) {
 	return more && err == nil
 }
 
-// Step takes the news of a TLS handshake, after the call that announced it. done is said once, when it has succeeded:
-// then what the client sent behind it has been handed on too.
+// Step takes the news of a TLS handshake, after the call that announced it. done is said once, when it has succeeded: then
+// Continue hands on what the client sent behind it.
 func (c *Chain) Step() (done bool, err error) {
 	return c.TLS.Step(c.s)
 }

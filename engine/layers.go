@@ -20,6 +20,7 @@ type layers struct {
 	rest    []byte   // sealed, and not taken by the socket yet
 	proxied *proxied // what a proxy said
 	heard   uint32   // tick of the last bytes of any kind, or of the last ping
+	trust   uint32   // the listener's, when the connection began
 	ended   bool     // our end of the stages is said
 }
 
@@ -31,6 +32,9 @@ type proxied struct {
 
 // maxRest bounds the answers of stages (pongs, key updates) that a peer does not read.
 const maxRest = 1 << 20
+
+// maxHeldUp is how much of what a client sent behind its handshake waits for it: more would be taken for a flood.
+const maxHeldUp = 48 << 10
 
 // maxProxyHeader bounds a PROXY header with its TLVs.
 const maxProxyHeader = 4096
@@ -49,7 +53,7 @@ func (l *loop) wrap(c *conn) {
 	if lst.tls == nil && r.upgrade == nil && !behind {
 		return
 	}
-	y := &layers{heard: l.tick}
+	y := &layers{heard: l.tick, trust: lst.trust.Load()}
 	c.extras().layers = y
 	y.Attach(l.stages, c)
 	if behind {
@@ -124,7 +128,12 @@ func (l *loop) shook(c *conn) {
 	done, err := y.Step()
 	if err == nil && done {
 		defer c.contain()
-		err = y.Continue()
+		if y.trust != c.lst.trust.Load() {
+			err = c.lst.material.Verify(y.TLS.State().PeerCertificates)
+		}
+		if err == nil {
+			err = y.Continue()
+		}
 	}
 	l.unwrapped(c, y, err)
 	l.wantPass()
@@ -139,8 +148,20 @@ func (l *loop) unwrapped(c *conn, y *layers, err error) {
 	case c.state >= draining:
 	case err == nil:
 		l.weigh(c)
+		l.holdUp(c, y)
 	default:
 		l.undone(c, y, err)
+	}
+}
+
+// holdUp stops reading while as much as a handshake takes waits for it, and goes on when it is done.
+func (l *loop) holdUp(c *conn, y *layers) {
+	switch {
+	case c.state != awaitConnect || y.TLS == nil:
+	case y.TLS.Open():
+		l.goOn(c)
+	case y.TLS.Pending() >= maxHeldUp:
+		c.pause()
 	}
 }
 

@@ -34,6 +34,7 @@ type listener struct {
 	material *certs.Material // of tls and wss
 	tls      *tls.Config
 	files    atomic.Pointer[certs.Files]
+	trust    atomic.Uint32 // rises when what is believed of clients changes
 	rules    atomic.Pointer[rules]
 
 	count      atomic.Int64 // connections

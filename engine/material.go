@@ -62,6 +62,7 @@ func (b *Broker) reloadOne(lst *listener, f certs.Files) error {
 	b.log.Info("TLS material loaded", "listener", lst.name, "client_trust_changed", trust)
 	b.warnOfExpiry(lst, time.Now())
 	if trust {
+		lst.trust.Add(1) // before the loops look: a handshake that ends behind the look is told by it
 		b.recheck(lst)
 	}
 	return nil
