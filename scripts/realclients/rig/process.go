@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,7 +18,8 @@ type Command struct {
 	Name  string
 	Args  []string
 	Stdin string
-	Typed bool // Stdin stays open when it was written: Type adds to it
+	Typed bool       // Stdin stays open when it was written: Type adds to it
+	Files []*os.File // beginning with descriptor 3
 	Dir   string
 	Env   []string // instead of this process's, if not nil
 }
@@ -40,7 +42,7 @@ func Spawn(t testing.TB, c Command) *Process {
 	t.Helper()
 	p := &Process{t: t, title: c.Name + " " + strings.Join(c.Args, " "), done: make(chan struct{})}
 	p.cmd = exec.Command(c.Name, c.Args...)
-	p.cmd.Dir, p.cmd.Env = c.Dir, c.Env
+	p.cmd.Dir, p.cmd.Env, p.cmd.ExtraFiles = c.Dir, c.Env, c.Files
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if c.Typed {
 		p.in = p.pipe()
