@@ -4,6 +4,7 @@
 #   scripts/long.sh           all of it
 #   scripts/long.sh fuzz      two minutes a fuzz target
 #   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
+#   scripts/long.sh restart   a fleet that publishes and thousands of connects a second across a hundred restarts
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
 #   scripts/long.sh profile   a profile of each kind of load, into .cache/profiles/suite
 set -euo pipefail
@@ -14,6 +15,8 @@ fuzz() { scripts/fuzz.sh 120; }
 
 # Each round draws new random clients, so that fifty short ones see more than a long one.
 soak() { go test -race -count=50 -timeout 60m ./engine/enginetest/soak; }
+
+restart() { go test -count=5 -run AcrossRestarts ./cmd/penstock -restarts 20; }
 
 bench() {
 	go -C scripts/tools build -o ../../.cache/bin/ tool
@@ -31,7 +34,7 @@ profile() {
 }
 
 case ${1:-all} in
-all) fuzz && soak && bench && profile ;;
-fuzz | soak | bench | profile) "$1" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+all) fuzz && soak && restart && bench && profile ;;
+fuzz | soak | restart | bench | profile) "$1" ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

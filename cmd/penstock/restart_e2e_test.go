@@ -19,7 +19,8 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// restarted has the program give its place to another process, and gives that one's number. It ends with the test.
+// restarted has the program give its place to another process, and gives that one's number. The last one ends with the
+// test.
 func (p *program) restarted(pid int) int {
 	p.t.Helper()
 	p.stderr.forget()
@@ -33,7 +34,14 @@ func (p *program) restarted(pid int) int {
 	if _, err := fmt.Sscan(after, &next); err != nil {
 		p.t.Fatalf("no process in the log:\n%s", p.stderr)
 	}
-	p.t.Cleanup(func() { syscall.Kill(next, syscall.SIGKILL) })
+	if p.heir == 0 {
+		p.t.Cleanup(func() {
+			if p.heir > 0 { // those before it are gone, and their numbers may be others'
+				syscall.Kill(p.heir, syscall.SIGKILL)
+			}
+		})
+	}
+	p.heir = next
 	return next
 }
 
@@ -54,6 +62,7 @@ func (p *program) stopped(pid int) {
 		p.t.Fatal(err)
 	}
 	p.stderr.await(p.t, "msg=stopped")
+	p.heir = -1
 }
 
 // crowd connects without end and counts what becomes of it.

@@ -23,6 +23,7 @@ type program struct {
 	cmd    *exec.Cmd
 	stdout *bufio.Scanner
 	stderr *watched
+	heir   int // the process that has its place after a restart; 0: none, -1: it was stopped
 }
 
 // start runs `penstock ARGS…` as a process that ends with the test.
