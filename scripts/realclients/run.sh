@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs clients that other people wrote against penstock: mosquitto's tools (and ours, crosswise), MQTT.js, Paho Go; and the
-# README's quick start. Each test starts brokers of its own on free loopback ports. One line a check, the count at the end.
+# Runs clients that other people wrote against penstock: mosquitto's tools (and ours, crosswise), MQTT.js, in Chromium too,
+# Paho Go, openssl; haproxy before it; and the README's quick start. Each test starts brokers of its own on free loopback
+# ports. One line a check, the count at the end.
 #
 #   scripts/realclients/run.sh           all of them
 #   scripts/realclients/run.sh PATTERN   the Go tests of that name (go test -run) and MQTT.js's (node --test-name-pattern)
@@ -21,7 +22,7 @@ export NODE_PATH=$cache/node/node_modules
 
 pattern=${1:-}
 gotests() { go test -json -count=1 -timeout 5m ${pattern:+-run "$pattern"} ./... | node report.js; }
-nodetests() { node --test --test-reporter ./mqttjs/reporter.js ${pattern:+--test-name-pattern "$pattern"} mqttjs/*.test.js; }
+nodetests() { node --test --test-reporter ./mqttjs/reporter.js ${pattern:+--test-name-pattern "$pattern"} {mqttjs,browser}/*.test.js; }
 
 # A runner's own exit code counts as well: it may fail without a test that does.
 failed=0
