@@ -28,7 +28,7 @@ func (f *tlsFlags) given() bool { return *f != tlsFlags{} }
 
 // config reads the files and builds what crypto/tls wants.
 func (f *tlsFlags) config() (c *tls.Config, err error) {
-	c = new(tls.Config)
+	c = &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1)} // for a sub that connects again
 	if c.RootCAs, err = f.authorities(); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
 // pki is a directory with certificates, each as NAME.crt and NAME.key.
@@ -201,5 +203,45 @@ func TestTLSFlagsThatCannotBeHonouredAreNamed(t *testing.T) {
 		if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q; want exit %d and %q", tt.args, code, stdout, stderr, exitFailed, want)
 		}
+	}
+}
+
+func TestSubResumesTLSWhenItConnectsAgain(t *testing.T) {
+	p := newPKI(t)
+	cert, err := tls.LoadX509KeyPair(filepath.Join(p.dir, "server.crt"), filepath.Join(p.dir, "server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	resumed := make(chan bool, 2)
+	go func() {
+		script := map[mqtt.Type]string{ // and the end at the first UNSUBSCRIBE
+			mqtt.CONNECT: "\x20\x02\x00\x00", mqtt.SUBSCRIBE: "\x90\x03\x00\x01\x00\x30\x04\x00\x01ta",
+		}
+		for range cap(resumed) {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.SetDeadline(time.Now().Add(20 * time.Second))
+			if err := c.(*tls.Conn).Handshake(); err != nil {
+				t.Errorf("handshake: %v", err)
+			}
+			resumed <- c.(*tls.Conn).ConnectionState().DidResume
+			answer(c, script)
+			script[mqtt.UNSUBSCRIBE], script[mqtt.DISCONNECT] = "", ""
+		}
+	}()
+	host, port, _ := net.SplitHostPort(ln.Addr().String())
+	args := []string{"-h", host, "-p", port, "--cafile", filepath.Join(p.dir, "ca.crt"), "-t", "t", "-C", "2", "-U", "x"}
+	if code, stdout, stderr := sub(args); code != exitOK || stdout != "a\na\n" {
+		t.Errorf("exit %d, stdout %q, stderr %q; want a twice", code, stdout, stderr)
+	}
+	if first, second := <-resumed, <-resumed; first || !second {
+		t.Errorf("resumed: first connection %v, second %v; want only the second", first, second)
 	}
 }

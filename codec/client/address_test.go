@@ -66,3 +66,19 @@ func TestTheURLsCredentialsAreForWhoHasNone(t *testing.T) {
 		p.Close()
 	}
 }
+
+func FuzzAddress(f *testing.F) {
+	for _, addr := range []string{"host:1", "mqtt://host", "tls://[fe80::1%25eth0]:1", "ws://u:p@host/a?b#c", "unix:///path", "wss://[::1", "://"} {
+		f.Add(addr)
+	}
+	f.Fuzz(func(t *testing.T, addr string) {
+		var d nowhere
+		_, _, err := client.Dial(t.Context(), client.Options{Addr: addr, Dialer: &d})
+		switch {
+		case errors.Is(err, errNowhere) && d.network != "":
+		case errors.Is(err, client.ErrOptions) && d.network == "":
+		default:
+			t.Errorf("%q: dialed %q on %q, %v", addr, d.addr, d.network, err)
+		}
+	})
+}

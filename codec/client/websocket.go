@@ -42,6 +42,7 @@ func (w *webSocket) upgrade() error {
 			return w.end
 		}
 	}
+	w.stage.Forget()
 	return nil
 }
 
