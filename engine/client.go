@@ -3,9 +3,11 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"slices"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/fanout"
 	"github.com/penstock-mqtt/penstock/trie"
 )
@@ -19,6 +21,16 @@ type ClientSubscription struct {
 	Identifier        uint32 // Subscription Identifier; 0: none
 }
 
+// ClientTLS is what a client's TLS handshake has agreed on.
+type ClientTLS struct {
+	Version, Cipher string            // as in "TLS 1.3", "TLS_AES_128_GCM_SHA256", or in the proxy's words
+	ServerName      string            // SNI; empty: the client named none
+	Protocol        string            // ALPN; empty: none
+	Resumed         bool              // it took up an earlier session
+	ByProxy         bool              // the client's TLS ends at a trusted proxy, which said Version and Cipher
+	Certificate     *auth.Certificate // the client's, verified; nil: none
+}
+
 // maxListed bounds what one visit to a loop lists of a client's subscriptions.
 const maxListed = 1000
 
@@ -26,7 +38,9 @@ const maxListed = 1000
 // there is one: a session that is just moving between loops counts as none.
 func (b *Broker) Client(ctx context.Context, clientID string) (c Client, subs []ClientSubscription, ok bool, err error) {
 	err = b.visit(ctx, clientID, func(l *loop, s *sess) {
-		c, ok = l.describe(s), true
+		if c, ok = l.describe(s), true; s.conn != nil {
+			c.TLS = s.conn.describeTLS()
+		}
 		subs = l.subscriptionsOf(s)
 	})
 	if err != nil {
@@ -34,6 +48,34 @@ func (b *Broker) Client(ctx context.Context, clientID string) (c Client, subs []
 	}
 	slices.SortFunc(subs, func(x, y ClientSubscription) int { return cmp.Compare(x.Filter, y.Filter) })
 	return c, subs, ok, nil
+}
+
+// describeTLS says what is known of a client's TLS; nil: it has none.
+func (c *conn) describeTLS() (d *ClientTLS) {
+	y := c.layers()
+	if y == nil {
+		return nil
+	}
+	if y.TLS != nil {
+		state := y.TLS.State()
+		d = &ClientTLS{
+			Version: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),
+			ServerName: state.ServerName, Protocol: state.NegotiatedProtocol, Resumed: state.DidResume,
+		}
+		if peers := state.PeerCertificates; len(peers) > 0 {
+			d.Certificate = certificate(peers[0])
+		}
+	}
+	if y.proxied != nil && y.proxied.tls != nil {
+		said := y.proxied.tls
+		if d == nil {
+			d = &ClientTLS{Version: said.Version, Cipher: said.Cipher, ByProxy: true}
+		}
+		if d.Certificate == nil && said.Verified {
+			d.Certificate = &auth.Certificate{CommonName: said.CommonName, ByProxy: true}
+		}
+	}
+	return d
 }
 
 func (l *loop) subscriptionsOf(s *sess) (list []ClientSubscription) {

@@ -27,8 +27,12 @@ type Client struct {
 
 	Connected bool // the fields below are about the connection
 	Listener  string
-	Remote    netip.AddrPort
-	Since     time.Time // when the connection came, to 4 s
+	Transport Kind           // of the listener
+	Remote    netip.AddrPort // zero over a unix socket, and where a proxy knows none
+	Proxy     netip.AddrPort // of the proxy that forwards the client
+	Proxied   bool           // there is one; over a unix socket it has no address
+	TLS       *ClientTLS     // nil: none, or a list
+	Since     time.Time      // when the connection came, to 4 s
 	KeepAlive time.Duration
 	Outbound  int // bytes that wait to be written
 }
@@ -147,7 +151,10 @@ func (l *loop) describe(s *sess) Client {
 		Subscriptions: s.Subs.Len(), Inflight: s.InFlight(), Queued: s.Queue.Len(), QueuedBytes: s.Queue.Bytes(),
 	}
 	if n := s.conn; n != nil {
-		c.Connected, c.Listener, c.Remote = true, n.lst.name, n.remote()
+		c.Connected, c.Listener, c.Transport, c.Remote = true, n.lst.name, n.lst.kind, n.remote()
+		if y := n.layers(); y != nil && y.proxied != nil {
+			c.Proxied, c.Proxy = true, n.nc.RemoteAddr()
+		}
 		c.KeepAlive, c.Outbound = time.Duration(n.keepAlive)*time.Second, int(n.outBytes)
 		c.Since = time.Now().Add(-n.nc.Age()).Truncate(time.Second)
 	}

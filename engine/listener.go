@@ -35,7 +35,10 @@ type listener struct {
 	tls      *tls.Config
 	files    atomic.Pointer[certs.Files]
 	trust    atomic.Uint32 // rises when what is believed of clients changes
-	rules    atomic.Pointer[rules]
+
+	reloads, reloadsFailed atomic.Uint64 // of material
+
+	rules atomic.Pointer[rules]
 
 	count      atomic.Int64 // connections
 	connecting atomic.Int64 // those whose CONNECT is not answered

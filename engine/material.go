@@ -38,6 +38,7 @@ func (b *Broker) reloadMaterial(cfg *Config) error {
 	for i, lst := range b.listeners {
 		if lst.material != nil {
 			if _, err := certs.Load(cfg.files(i)); err != nil {
+				lst.reloadsFailed.Add(1)
 				return fmt.Errorf("listeners.%d: %w", i, err)
 			}
 		}
@@ -56,8 +57,10 @@ func (b *Broker) reloadMaterial(cfg *Config) error {
 func (b *Broker) reloadOne(lst *listener, f certs.Files) error {
 	trust, err := lst.material.Reload(f)
 	if err != nil {
+		lst.reloadsFailed.Add(1)
 		return err
 	}
+	lst.reloads.Add(1)
 	lst.files.Store(&f)
 	b.log.Info("TLS material loaded", "listener", lst.name, "client_trust_changed", trust)
 	b.warnOfExpiry(lst, time.Now())

@@ -87,6 +87,10 @@ type Stats struct {
 	OffloadWorkers int    // goroutines for what may block
 	OffloadWaiting int    // jobs that wait for one of them
 	StorePending   uint64 // batches that the store has not confirmed
+
+	HandshakesActive, HandshakesWaiting int    // TLS handshakes on their way, and beyond those: that wait for their turn
+	HandshakesFull, HandshakesResumed   uint64 // that succeeded: anew, and by taking up an earlier session
+	HandshakesFailed                    uint64 // also those whose connection ended before
 }
 
 // Drops lists the reasons for which messages are dropped.
@@ -152,6 +156,9 @@ func (b *Broker) Stats() Stats {
 	s.Retained = uint64(b.retained.Len())
 	s.RetainedBytes = uint64(b.retained.Bytes())
 	s.OffloadWorkers, s.OffloadWaiting = b.offload.Workers(), b.offload.Waiting()
+	h := b.handshakes.Stats()
+	s.HandshakesActive, s.HandshakesWaiting, s.HandshakesFailed = h.Active, h.Waiting, h.Failed
+	s.HandshakesFull, s.HandshakesResumed = h.Done-min(h.Resumed, h.Done), h.Resumed // they are read apart
 	return s
 }
 

@@ -40,5 +40,8 @@ func (b *Broker) Loops() []LoopStats {
 	return all
 }
 
-// Serving tells whether the broker takes clients: Start has succeeded and Stop was not called.
+// Serving tells whether the broker takes clients: Start has succeeded, and it does not drain.
 func (b *Broker) Serving() bool { return b.started.Load() && !b.draining.Load() }
+
+// Draining tells whether the broker takes leave of its clients, or has: Stop was called, or HandOver and not Resume.
+func (b *Broker) Draining() bool { return b.started.Load() && b.draining.Load() }
