@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -50,7 +51,7 @@ func (s *server) endRestart(err error) {
 	defer s.reloading.Unlock()
 	s.restarting = false
 	s.log.Error("restart failed, this process goes on", "error", err)
-	s.log.tell("STATUS=Serving; the restart has failed: " + err.Error())
+	s.log.tell("STATUS=Serving; the restart has failed: " + strings.ReplaceAll(err.Error(), "\n", " "))
 }
 
 // result is done of an attempt, or what never receives.

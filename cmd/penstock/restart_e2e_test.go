@@ -27,6 +27,12 @@ func (p *program) restarted(pid int) int {
 	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
 		p.t.Fatal(err)
 	}
+	return p.restartOver()
+}
+
+// restartOver awaits the end of a restart that was asked for.
+func (p *program) restartOver() int {
+	p.t.Helper()
 	p.stderr.await(p.t, "the new process serves")
 	p.stderr.await(p.t, "msg=stopped") // the old one has
 	var next int

@@ -127,6 +127,37 @@ func TestARestartIntoABrokenConfigurationChangesNothing(t *testing.T) {
 	}
 }
 
+// A program that waits for its configuration serves nobody yet, and SIGUSR2 ends a process that does not know it.
+func TestARestartThatIsAskedForEarlyTakesPlaceLater(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "penstock.yaml")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "-c", fifo)
+	configure := func(meanwhile func()) {
+		t.Helper()
+		f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits for its reader
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		meanwhile()
+		if _, err := io.WriteString(f, "listeners: [\"tcp://127.0.0.1:0\"]\nadmin: {listen: [off], socket: off}\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure(func() { p.signal(syscall.SIGUSR2) })
+	address := p.awaitLine(listening)
+	p.stderr.await(t, "a new process prepares")
+	configure(func() {})
+	next := p.restartOver()
+	p.ends()
+	if code := connack(t, address); code != 0 {
+		t.Errorf("return code %d, want 0", code)
+	}
+	p.stopped(next)
+}
+
 // asRole puts a program at a path that plays a role instead of serving.
 func asRole(t *testing.T, path, role string) {
 	t.Helper()
