@@ -52,7 +52,8 @@ const (
 	inHeader phase = iota
 	inPayload
 	inControl
-	over // nothing more is read
+	deaf // nothing more is read, since nobody wants it; there may be last words to say
+	over // nothing more is read, and nothing said
 )
 
 const (

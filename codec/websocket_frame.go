@@ -28,7 +28,7 @@ type violation struct {
 
 // frames takes off frames until b is used up.
 func (w *WebSocket) frames(b []byte, answers *[]byte, to Sink) (more bool, err error) {
-	for len(b) > 0 && w.phase != over {
+	for len(b) > 0 && w.phase < deaf {
 		var n int
 		switch w.phase {
 		case inHeader:
@@ -42,7 +42,7 @@ func (w *WebSocket) frames(b []byte, answers *[]byte, to Sink) (more bool, err e
 		case inPayload:
 			n = int(min(int64(len(b)), w.left))
 			if !w.payload(b[:n], to) {
-				w.phase = over
+				w.phase = deaf
 			}
 		case inControl:
 			n, err = w.control(b, answers)
@@ -52,7 +52,7 @@ func (w *WebSocket) frames(b []byte, answers *[]byte, to Sink) (more bool, err e
 		}
 		b = b[n:]
 	}
-	return w.phase != over, nil
+	return w.phase < deaf, nil
 }
 
 // header takes bytes of a frame's header and, when it is whole, begins the frame.

@@ -243,6 +243,10 @@ func TestNothingIsReadAfterTheSinkSaidNo(t *testing.T) {
 		if more, err = w.Feed(masked(0x82, "again"), &answers, &sunk); more || err != nil || string(sunk.got) != "abc" {
 			t.Fatalf("afterwards: more %t, error %v, payload %q", more, err, sunk.got)
 		}
+		// What ends a connection is told: the last packet and a close frame.
+		if got, want := w.Close(w.Seal(nil, []byte("bye")), 1002), join(bare(0x82, "bye"), bare(0x88, closing(1002, ""))); !bytes.Equal(got, want) {
+			t.Fatalf("last words: %x, want %x", got, want)
+		}
 	}
 }
 
