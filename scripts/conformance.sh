@@ -3,7 +3,9 @@
 #
 #   scripts/conformance.sh              against an in-process Penstock; writes engine/CONFORMANCE.md
 #   scripts/conformance.sh --check      the same, but fails if engine/CONFORMANCE.md differs
-#   scripts/conformance.sh HOST:PORT    against a running broker; prints the table
+#   scripts/conformance.sh HOST:PORT [ws://HOST:PORT/PATH]
+#                                       against a running broker; prints the table. Without the URL of its WebSocket
+#                                       the tests about that are n/a.
 #
 # Ends with a status other than 0 if a test failed; what failed and why goes to stderr.
 set -eu
@@ -16,12 +18,12 @@ trap 'rm -rf "$work"' EXIT
 target=
 case ${1-} in
 '' | --check) ;;
--*) echo "usage: scripts/conformance.sh [--check | HOST:PORT]" >&2; exit 2 ;;
+-*) echo "usage: scripts/conformance.sh [--check | HOST:PORT [ws://HOST:PORT/PATH]]" >&2; exit 2 ;;
 *) target=$1 ;;
 esac
 
 # A failed case is the matrix's business: it ends with status 1.
-CONFORMANCE_TARGET=$target go test -count=1 -run '^TestConformance$' -json ./engine/enginetest >"$work/events" || true
+CONFORMANCE_TARGET=$target CONFORMANCE_WEBSOCKET=${2-} go test -count=1 -run '^TestConformance$' -json ./engine/enginetest >"$work/events" || true
 status=0
 go run ./engine/enginetest/matrix <"$work/events" >"$work/table" || status=$?
 if [ $status -ne 0 ]; then

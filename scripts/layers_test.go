@@ -88,14 +88,14 @@ var layers = map[string]layer{
 
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
-	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt"},
+	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
 	"engine/enginetest/rig":        {imports: "engine codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
-	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
+	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
-	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec/client"},
+	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec codec/client engine/internal/certs/certstest"},
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},

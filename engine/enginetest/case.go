@@ -59,7 +59,7 @@ type T struct {
 	*testing.T
 	version byte // protocol level: 3, 4 or 5
 	hall    *hall
-	addr    string // of the broker; empty until first use
+	target  *Target // the broker; nil until first use
 	n       uint64
 }
 
@@ -94,7 +94,22 @@ func (t *T) withConfig(set func(s *Settings)) {
 	if t.hall.foreign {
 		t.na(fmt.Sprint("needs the setting ", s))
 	}
-	t.addr = t.hall.broker(t, s)
+	t.aim(s)
+}
+
+// aim points the case at the broker with these settings.
+func (t *T) aim(s Settings) {
+	target := t.hall.broker(t, s)
+	t.target = &target
+}
+
+// at is the broker that the case speaks to: the one with the default settings, unless it asked for another.
+func (t *T) at() Target {
+	t.Helper()
+	if t.target == nil {
+		t.aim(Settings{})
+	}
+	return *t.target
 }
 
 // na ends the case as not applicable to the broker it is aimed at.

@@ -17,11 +17,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestConformance plays the suite against an in-process Penstock, or against the broker that CONFORMANCE_TARGET names.
+// TestConformance plays the suite against an in-process Penstock, or against the broker that CONFORMANCE_TARGET names, with
+// CONFORMANCE_WEBSOCKET where it serves that.
 func TestConformance(t *testing.T) {
 	start := startPenstock
 	if addr := os.Getenv("CONFORMANCE_TARGET"); addr != "" {
-		start = Foreign(addr)
+		start = Foreign(Target{Addr: addr, WebSocket: os.Getenv("CONFORMANCE_WEBSOCKET")})
 	}
 	Run(t, start)
 }

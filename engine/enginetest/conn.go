@@ -33,14 +33,16 @@ type conn struct {
 // dial opens a network connection without sending anything.
 func (t *T) dial() *conn {
 	t.Helper()
-	if t.addr == "" {
-		t.addr = t.hall.broker(t, Settings{})
-	}
-	nc, err := net.DialTimeout("tcp", t.addr, patience)
+	nc, err := t.at().dial()
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
 	t.Cleanup(func() { nc.Close() })
+	return t.over(nc)
+}
+
+// over speaks MQTT on a network connection.
+func (t *T) over(nc net.Conn) *conn {
 	return &conn{t: t, level: t.version, nc: nc, r: bufio.NewReader(nc)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"reflect"
 	"strings"
 	"sync"
@@ -56,13 +57,30 @@ const (
 	authWelcome   = "welcome"
 )
 
-// Start starts a broker with these settings and returns the host:port it listens on, and how to stop it.
-// A Start that returns a nil stop is a foreign broker: it has one address and no settings.
-type Start func(s Settings) (addr string, stop func(), err error)
+// Target is where the cases reach a broker.
+type Target struct {
+	// Addr is the host:port of MQTT over TCP.
+	Addr string
+	// WebSocket is the ws:// URL of MQTT over WebSocket. Empty: the cases about that are n/a.
+	WebSocket string
+	// Dial opens the connection on which a case speaks MQTT; nil opens TCP to Addr.
+	Dial func() (net.Conn, error)
+}
 
-// Foreign is the Start for a broker that is already running at addr.
-func Foreign(addr string) Start {
-	return func(Settings) (string, func(), error) { return addr, nil, nil }
+func (g Target) dial() (net.Conn, error) {
+	if g.Dial != nil {
+		return g.Dial()
+	}
+	return net.DialTimeout("tcp", g.Addr, patience)
+}
+
+// Start starts a broker with these settings and returns where it listens, and how to stop it.
+// A Start that returns a nil stop is a foreign broker: it has one target and no settings.
+type Start func(s Settings) (target Target, stop func(), err error)
+
+// Foreign is the Start for a broker that is already running.
+func Foreign(target Target) Start {
+	return func(Settings) (Target, func(), error) { return target, nil, nil }
 }
 
 // hall holds the brokers of one run, one for each Settings asked for.
@@ -73,7 +91,7 @@ type hall struct {
 	foreign bool   // somebody else's broker: no settings
 
 	mu       sync.Mutex
-	brokers  map[Settings]string
+	brokers  map[Settings]Target
 	sessions map[string]byte // client ids that may have left a session behind, with their version
 }
 
@@ -83,7 +101,7 @@ func newHall(t *testing.T, start Start) *hall {
 	_, _ = rand.Read(b[:])
 	h := &hall{
 		outer: t, start: start, run: hex.EncodeToString(b[:]),
-		brokers: map[Settings]string{}, sessions: map[string]byte{},
+		brokers: map[Settings]Target{}, sessions: map[string]byte{},
 	}
 	h.broker(t, Settings{})
 	if h.foreign {
@@ -92,15 +110,15 @@ func newHall(t *testing.T, start Start) *hall {
 	return h
 }
 
-// broker returns the address of the broker with these settings, starting it if nobody asked before.
-func (h *hall) broker(t testing.TB, s Settings) string {
+// broker returns the target of the broker with these settings, starting it if nobody asked before.
+func (h *hall) broker(t testing.TB, s Settings) Target {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if addr, ok := h.brokers[s]; ok {
-		return addr
+	if target, ok := h.brokers[s]; ok {
+		return target
 	}
-	addr, stop, err := h.start(s)
+	target, stop, err := h.start(s)
 	if err != nil {
 		t.Fatalf("start broker with settings %q: %v", s, err)
 	}
@@ -109,8 +127,8 @@ func (h *hall) broker(t testing.TB, s Settings) string {
 	} else {
 		h.foreign = true // at the first call, from newHall: a foreign broker is asked for no other settings
 	}
-	h.brokers[s] = addr
-	return addr
+	h.brokers[s] = target
+	return target
 }
 
 // remember notes that this client may leave a session behind.

@@ -11,27 +11,35 @@ import (
 	"github.com/penstock-mqtt/penstock/engine/auth"
 )
 
-// startPenstock starts an in-process broker with these settings on a port of its own.
-func startPenstock(s Settings) (addr string, stop func(), err error) {
-	b, err := engine.New(configOf(s), partsOf(s))
-	if err != nil {
-		return "", nil, err
+// startPenstock starts an in-process broker with these settings on ports of its own.
+func startPenstock(s Settings) (target Target, stop func(), err error) {
+	_, target, stop, err = startWith(configOf(s), s)
+	return target, stop, err
+}
+
+func startWith(cfg engine.Config, s Settings) (b *engine.Broker, target Target, stop func(), err error) {
+	if b, err = engine.New(cfg, partsOf(s)); err == nil {
+		err = b.Start()
 	}
-	if err := b.Start(); err != nil {
-		return "", nil, err
+	if err != nil {
+		return nil, Target{}, nil, err
 	}
 	stop = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		_ = b.Stop(ctx)
 	}
-	return strings.TrimPrefix(b.Addrs()[0].URL, "tcp://"), stop, nil
+	at := b.Addrs()
+	return b, Target{Addr: strings.TrimPrefix(at[0].URL, "tcp://"), WebSocket: at[1].URL}, stop, nil
 }
 
 // configOf maps settings onto the configuration.
 func configOf(s Settings) engine.Config {
 	c := engine.DefaultConfig()
-	c.Listeners = []engine.Listener{{Kind: engine.KindTCP, Address: "127.0.0.1:0"}}
+	c.Listeners = []engine.Listener{
+		{Kind: engine.KindTCP, Address: "127.0.0.1:0"},
+		{Kind: engine.KindWS, Address: "127.0.0.1:0"},
+	}
 	c.Loops = 2 // so that takeover and routing go from loop to loop
 	l := &c.Limits
 	if s.LimitQoS {

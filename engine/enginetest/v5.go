@@ -33,5 +33,6 @@ func v5Cases() []Case {
 		v5Faults,
 		v5Properties,
 		v5Codes,
+		v5WebSocket,
 	)
 }

@@ -97,7 +97,7 @@ func write(w io.Writer, results map[string]string) (ok bool, err error) {
 const head = `# Conformance
 
 Made by ` + "`scripts/conformance.sh`" + `; do not edit. A row is a rule of the specification and one test of it over a real socket; ids without
-a number are our own. ` + "`n/a`" + `: the broker cannot be given the setting that the test needs. A row without a test says why it has none.
+a number are our own. ` + "`n/a`" + `: the broker cannot be given the setting that the test needs, or serves no WebSocket. A row without a test says why it has none.
 
 | MQTT | ids | ids with a test | tests | pass | fail | n/a |
 |---|---|---|---|---|---|---|
