@@ -16,11 +16,13 @@ import (
 // The README's quick start: what is typed, what is printed. The test below fails when README.md says something else.
 var (
 	serve       = "go run ./cmd/penstock"
-	served      = []string{"penstock: state is kept in memory and ends with the process", "penstock: listening on tcp://127.0.0.1:1883", "penstock: admin on http://127.0.0.1:18083"}
+	served      = []string{"penstock: state is kept in memory and ends with the process", "penstock: listening on tcp://127.0.0.1:1883", "penstock: listening on ws://127.0.0.1:8083/mqtt", "penstock: admin on http://127.0.0.1:18083"}
 	mosquittos  = []string{"mosquitto_sub -t 'hello/#' -v", "mosquitto_pub -t hello/world -m hi"}
 	printed     = "hello/world hi"
 	build       = "go build -o bin/ ./cmd/penstock"
 	penstocks   = []string{"bin/penstock sub -t 'hello/#' -v", "bin/penstock pub -t hello/world -m hi"}
+	byWebSocket = "bin/penstock pub --ws -t hello/world -m hi"
+	securely    = []string{"bin/penstock pub -L wss://broker.example/mqtt -t hello/world -m hi", "bin/penstock sub -L 'mqtts://broker.example/hello/#' --cafile ca.crt --cert client.crt --key client.key"}
 	serveAllNet = "bin/penstock --listen tcp://0.0.0.0:1883 --set auth.anonymous=always"
 )
 
@@ -35,43 +37,42 @@ func TestTheREADMEsQuickStartIsWhatIsTested(t *testing.T) {
 	for _, line := range regexp.MustCompile(`(?m)^    .+$`).FindAllString(section, -1) {
 		got = append(got, strings.TrimSpace(line))
 	}
-	want := slices.Concat([]string{serve}, served, mosquittos, []string{printed, build}, penstocks, []string{serveAllNet})
+	want := slices.Concat([]string{serve}, served, mosquittos, []string{printed, build}, penstocks, []string{byWebSocket}, securely, []string{serveAllNet})
 	if !slices.Equal(got, want) {
 		t.Errorf("README.md's quick start is\n%s\nand this test knows\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// Word for word on port 1883 where that is free, as on a CI machine; elsewhere with another port added to each command.
+// Word for word on the ports 1883 and 8083 where they are free, as on a CI machine; elsewhere with others added to each
+// command.
 func TestTheREADMEsQuickStartWorks(t *testing.T) {
-	port := "1883"
-	if probe, err := net.Listen("tcp", "127.0.0.1:1883"); err == nil {
-		probe.Close()
-	} else {
-		probe, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ = net.SplitHostPort(probe.Addr().String())
-		probe.Close()
-		t.Logf("port 1883 is taken; using %s", port)
+	tcp, web, elsewhere := "1883", "8083", false
+	if !free(tcp) || !free(web) {
+		tcp, web, elsewhere = port(t), port(t), true
+		t.Logf("port 1883 or 8083 is taken; using %s and %s", tcp, web)
 	}
-	at := func(command, flag string) string {
-		if port != "1883" {
-			command += flag + port
+	at := func(command, port string) string {
+		if elsewhere {
+			command += " -p " + port
 		}
 		return command
 	}
 
-	broker := shell(t, at(serve, " --listen tcp://127.0.0.1:"))
+	command := serve
+	if elsewhere {
+		command += " --listen tcp://127.0.0.1:" + tcp + " --listen ws://127.0.0.1:" + web
+	}
+	broker := shell(t, command)
 	broker.Await("the lines in README.md", func(out string) bool {
-		all := strings.ReplaceAll(strings.Join(served, "\n")+"\n", ":1883", ":"+port)
+		all := strings.NewReplacer(":1883", ":"+tcp, ":8083", ":"+web).Replace(strings.Join(served, "\n") + "\n")
 		// A broker that finds the admin listener's default port taken does without it and its line.
 		return out == all || out == strings.TrimSuffix(all, served[len(served)-1]+"\n") && adminTaken()
 	})
-	exchange(t, at(mosquittos[0], " -p "), at(mosquittos[1], " -p "))
+	exchange(t, at(mosquittos[0], tcp), at(mosquittos[1], tcp))
 
 	rig.Run(t, shellCommand(build))
-	exchange(t, at(penstocks[0], " -p "), at(penstocks[1], " -p "))
+	exchange(t, at(penstocks[0], tcp), at(penstocks[1], tcp))
+	exchange(t, at(penstocks[0], tcp), at(byWebSocket, web))
 
 	// Ctrl-C in a terminal reaches go run and the program.
 	broker.Signal(syscall.SIGINT)
@@ -84,6 +85,24 @@ func TestTheREADMEsQuickStartWorks(t *testing.T) {
 	if code := open.Wait(); code != 0 {
 		t.Errorf("exit code %d on SIGTERM, want 0", code)
 	}
+}
+
+// What the README shows of TLS, with our broker and our authority in place of the example's.
+func TestTheREADMEsQuickStartOverTLSWorks(t *testing.T) {
+	t.Parallel()
+	p := rig.Certificates(t)
+	b := rig.Start(t, "--listen", p.Listen("tls", "ca", "ca.crt"), "--listen", p.Listen("wss"))
+	dir := t.TempDir()
+	for from, to := range map[string]string{"ca.crt": "ca.crt", "device-1.crt": "client.crt", "device-1.key": "client.key"} {
+		if err := os.Symlink(p.File(from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := func(command, kind string) string {
+		command = strings.NewReplacer("broker.example", b.At(kind), "bin/penstock", rig.Program(t)).Replace(command)
+		return "cd " + dir + " && exec " + command
+	}
+	exchange(t, here(securely[1], "tls"), here(securely[0], "wss")+" --cafile ca.crt")
 }
 
 // exchange does what a reader does in two terminals, who sees by nothing when the first is ready: the second command is
@@ -109,11 +128,25 @@ func shellCommand(command string) rig.Command {
 }
 
 // adminTaken tells whether something else listens where the broker's admin listener would by default.
-func adminTaken() bool {
-	probe, err := net.Listen("tcp", "127.0.0.1:18083")
+func adminTaken() bool { return !free("18083") }
+
+func free(port string) bool {
+	probe, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
-		return true
+		return false
 	}
 	probe.Close()
-	return false
+	return true
+}
+
+// port is one that was free a moment ago.
+func port(t *testing.T) string {
+	t.Helper()
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probe.Close()
+	_, port, _ := net.SplitHostPort(probe.Addr().String())
+	return port
 }
