@@ -173,10 +173,14 @@ func (c *conn) largest() int {
 // greet looks at the first bytes of a connection: what cannot be a CONNECT ends it at once, whatever length it claims.
 // [MQTT-3.1.0-1]
 func (c *conn) greet(b []byte) bool {
-	if c.state != awaitConnect || c.r.Buffered() > 0 || mqtt.Type(b[0]>>4) == mqtt.CONNECT {
+	if c.state != awaitConnect || c.r.Buffered() > 0 {
 		return true
 	}
-	c.lst.refuse(strange(b))
+	what := strange(b)
+	if mqtt.Type(b[0]>>4) == mqtt.CONNECT && what != refusedTLS { // a TLS record begins like one with wrong flags
+		return true
+	}
+	c.lst.refuse(what)
 	c.fail(&mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.1.0-1", Detail: "the first packet is no CONNECT"})
 	return false
 }

@@ -101,6 +101,9 @@ func (c *conn) refuse(reason mqtt.Reason, why string) {
 	l := c.l
 	l.count.closed[reason].add(1)
 	l.count.refused[reason].add(1)
+	if c.version != 0 || reason != mqtt.ProtocolError { // what is no CONNECT has its own reason there
+		c.lst.connects[reason].Add(1)
+	}
 	c.abandon()
 	c.reason = reason
 	_, speakable := reason.ConnackV3()

@@ -46,6 +46,7 @@ type listener struct {
 	waiting    atomic.Bool  // the acceptor waits until there are fewer of them
 	pace       pace
 	refused    [rejections]atomic.Uint64
+	connects   [256]atomic.Uint64 // CONNECTs that were refused, by reason code
 }
 
 // rules are what a listener's settings come to, ready for use.

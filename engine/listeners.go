@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
 // ListenerStats is how one listener does. Counters begin with the broker.
@@ -21,6 +22,8 @@ type ListenerStats struct {
 	Accepted uint64            // connections handed to the loops
 	Shed     uint64            // connections not taken for want of descriptors
 	Refused  map[string]uint64 // connections that came to nothing before their CONNECT, or whose transport broke later, by reason
+
+	ConnectsRefused map[string]uint64 // CONNECTs that were not accepted, by reason code
 
 	Certificates  []CertificateExpiry // of tls and wss, the soonest first
 	Reloads       uint64              // of certificates and what belongs to them
@@ -52,12 +55,18 @@ func (lst *listener) stats() ListenerStats {
 	s := ListenerStats{
 		Name: lst.name, URL: lst.url, Kind: lst.kind,
 		Connections: int(lst.count.Load()), Connecting: int(lst.connecting.Load()), EarlyBytes: lst.early.Load(), Waiting: lst.waiting.Load(),
-		Accepted: a.Accepted(), Shed: a.Shed(), Refused: map[string]uint64{},
+		Accepted: a.Accepted(), Shed: a.Shed(),
+		Refused: map[string]uint64{}, ConnectsRefused: map[string]uint64{},
 		Reloads: lst.reloads.Load(), ReloadsFailed: lst.reloadsFailed.Load(),
 	}
 	for r := range rejections {
 		if n := lst.refused[r].Load(); n > 0 {
 			s.Refused[r.String()] = n
+		}
+	}
+	for reason := range lst.connects {
+		if n := lst.connects[reason].Load(); n > 0 {
+			s.ConnectsRefused[mqtt.Reason(reason).String()] += n
 		}
 	}
 	if lst.material != nil {
