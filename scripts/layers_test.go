@@ -90,7 +90,7 @@ var layers = map[string]layer{
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
 	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
-	"engine/enginetest/rig":        {imports: "engine codec/mqtt"},
+	"engine/enginetest/rig":        {imports: "engine codec codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},

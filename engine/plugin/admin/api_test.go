@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,36 +21,51 @@ func TestHealthFollowsTheBrokersLife(t *testing.T) {
 	if _, err := r.admin.Start(); err != nil {
 		t.Fatal(err)
 	}
-	check := func(when string, health, ready int) {
+	check := func(when string, health, ready int, state string) {
 		t.Helper()
+		if got := get[Status](r, "/api/v1/status").State; got != state {
+			t.Errorf("%s: the status is %q, want %q", when, got, state)
+		}
 		if a := r.ask(request{path: "/healthz"}); a.status != health {
 			t.Errorf("%s: /healthz is %d %s, want %d", when, a.status, a.body, health)
 		}
-		if a := r.ask(request{path: "/readyz"}); a.status != ready {
-			t.Errorf("%s: /readyz is %d %s, want %d", when, a.status, a.body, ready)
+		if a := r.ask(request{path: "/readyz"}); a.status != ready || ready != 200 && a.body != state+"\n" {
+			t.Errorf("%s: /readyz is %d %q, want %d for %s", when, a.status, a.body, ready, state)
 		}
 		want := 503
-		if ready == 200 {
+		if state != starting && when != "after the stop" { // the loops are there
 			want = 200
 		}
 		if a := r.ask(request{path: "/api/v1/clients"}); a.status != want {
 			t.Errorf("%s: /api/v1/clients is %d %s, want %d", when, a.status, a.body, want)
 		}
-		for _, path := range []string{"/metrics", "/api/v1/status"} {
+		for _, path := range []string{"/metrics", "/api/v1/status", "/api/v1/listeners"} {
 			if a := r.ask(request{path: path}); a.status != 200 {
 				t.Errorf("%s: %s is %d %s, want 200", when, path, a.status, a.body)
 			}
 		}
 	}
-	check("before the start", 200, 503)
+	check("before the start", 200, 503, starting)
+	if err := r.broker.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	check("prepared", 200, 503, starting)
 	if err := r.broker.Start(); err != nil {
 		t.Fatal(err)
 	}
-	check("serving", 200, 200)
+	check("serving", 200, 200, serving)
+	if err := r.broker.HandOver(context.Background(), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	check("handed over", 200, 503, draining)
+	if err := r.broker.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	check("serving again", 200, 200, serving)
 	if err := r.broker.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	check("after the stop", 200, 503)
+	check("after the stop", 200, 503, draining)
 	r.stop()
 }
 

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -37,8 +39,10 @@ type Client struct {
 	QueuedBytes   int    `json:"queued_bytes"`
 
 	Connected        bool       `json:"connected"`
-	Remote           string     `json:"remote,omitempty"` // address of the client
+	Remote           string     `json:"remote,omitempty"` // address of the client; none over a unix socket
 	Listener         string     `json:"listener,omitempty"`
+	Transport        string     `json:"transport,omitempty"`       // of the listener: "tcp", "tls", "ws", "wss" or "unix"
+	Proxy            string     `json:"proxy,omitempty"`           // address of the proxy that forwards the client, or "unix"
 	ConnectedSince   *time.Time `json:"connected_since,omitempty"` // to 4 s
 	KeepAliveSeconds float64    `json:"keep_alive_seconds,omitempty"`
 	OutboundBytes    int        `json:"outbound_bytes"` // that wait to be written
@@ -53,6 +57,7 @@ type Page struct {
 // Details is a client with its subscriptions, ordered by filter, at most a thousand of them.
 type Details struct {
 	Client
+	TLS     *TLSDetails    `json:"tls,omitempty"`
 	Filters []Subscription `json:"filters"`
 }
 
@@ -124,9 +129,20 @@ func shown(c *engine.Client) Client {
 		Connected: c.Connected, Listener: c.Listener, KeepAliveSeconds: c.KeepAlive.Seconds(), OutboundBytes: c.Outbound,
 	}
 	if c.Connected {
-		out.Remote, out.ConnectedSince = c.Remote.String(), &c.Since
+		out.Remote, out.Transport, out.ConnectedSince = address(c.Remote), string(c.Transport), &c.Since
+	}
+	if c.Proxied {
+		out.Proxy = cmp.Or(address(c.Proxy), string(engine.KindUnix))
 	}
 	return out
+}
+
+// address is empty for the peer of a unix socket, who has none.
+func address(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 func (s *Server) client(w http.ResponseWriter, r *http.Request) {
@@ -141,7 +157,7 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "no such client")
 		return
 	}
-	out := Details{Client: shown(&c), Filters: make([]Subscription, len(subs))}
+	out := Details{Client: shown(&c), TLS: shownTLS(c.TLS), Filters: make([]Subscription, len(subs))}
 	for i, sub := range subs {
 		out.Filters[i] = Subscription(sub)
 	}

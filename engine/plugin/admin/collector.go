@@ -13,6 +13,7 @@ import (
 type source interface {
 	Stats() engine.Stats
 	Loops() []engine.LoopStats
+	Listeners() []engine.ListenerStats
 }
 
 // collector turns the engine's counters into metrics when it is asked. Nothing is counted twice: the engine counts per
@@ -89,8 +90,12 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	out.traffic(&s)
 	out.connections(&s)
 	out.contents(&s)
+	out.handshakes(&s)
 	for _, l := range c.from.Loops() {
 		out.loop(&l)
+	}
+	for _, l := range c.from.Listeners() {
+		out.listener(&l)
 	}
 }
 

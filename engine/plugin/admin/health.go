@@ -34,10 +34,27 @@ func hung(loops []engine.LoopStats) string {
 
 // readyz tells whether clients should be sent here.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !s.Broker.Serving() {
+	if state := s.state(); state != serving {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "starting or stopping\n")
+		_, _ = io.WriteString(w, state+"\n")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
+}
+
+// What a broker does: it begins with starting, and the last is draining.
+const (
+	starting = "starting"
+	serving  = "serving"
+	draining = "draining" // it takes leave of its clients, for a stop or the next process, or has done so
+)
+
+func (s *Server) state() string {
+	switch {
+	case s.Broker.Serving():
+		return serving
+	case s.Broker.Draining():
+		return draining
+	}
+	return starting
 }

@@ -25,6 +25,7 @@ const token = "a-token-of-some-length"
 // rig is a broker with its admin server.
 type rig struct {
 	t      *testing.T
+	config engine.Config
 	broker *engine.Broker
 	admin  *Server
 	log    *lines
@@ -41,9 +42,9 @@ func (l *lines) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock();
 func (l *lines) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.String() }
 
 // run starts a broker and its admin server, which end with the test.
-func run(t *testing.T, cfg Config) *rig {
+func run(t *testing.T, cfg Config, listeners ...engine.Listener) *rig {
 	t.Helper()
-	r := prepare(t, cfg)
+	r := prepare(t, cfg, listeners...)
 	if _, err := r.admin.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +56,16 @@ func run(t *testing.T, cfg Config) *rig {
 	return r
 }
 
-// prepare makes what run starts.
-func prepare(t *testing.T, cfg Config) *rig {
+// prepare makes what run starts; without listeners there is one for plain TCP.
+func prepare(t *testing.T, cfg Config, listeners ...engine.Listener) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &lines{}}
 	c := engine.DefaultConfig()
 	c.Listeners[0].Address, c.Loops, c.Sys.Interval = "127.0.0.1:0", 2, 0
+	if len(listeners) > 0 {
+		c.Listeners = listeners
+	}
+	r.config = c
 	var err error
 	if r.broker, err = engine.New(c, engine.Parts{}); err != nil {
 		t.Fatal(err)

@@ -20,12 +20,14 @@ import (
 
 // figures is a broker that has counted what the test says.
 type figures struct {
-	stats engine.Stats
-	loops []engine.LoopStats
+	stats     engine.Stats
+	loops     []engine.LoopStats
+	listeners []engine.ListenerStats
 }
 
-func (f *figures) Stats() engine.Stats       { return f.stats }
-func (f *figures) Loops() []engine.LoopStats { return f.loops }
+func (f *figures) Stats() engine.Stats               { return f.stats }
+func (f *figures) Loops() []engine.LoopStats         { return f.loops }
+func (f *figures) Listeners() []engine.ListenerStats { return f.listeners }
 
 // values gives every value of the collector's metrics.
 func values(t *testing.T, f *figures) map[float64]bool {

@@ -13,6 +13,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/listeners", s.listeners)
 	mux.HandleFunc("GET /api/v1/clients", s.clients)
 	mux.HandleFunc("GET /api/v1/client/{id}", s.client)
 	mux.HandleFunc("DELETE /api/v1/client/{id}", s.kick)
@@ -30,6 +31,7 @@ const index = `GET    /healthz                every event loop has answered late
 GET    /readyz                 the broker takes clients
 GET    /metrics                for Prometheus
 GET    /api/v1/status          the broker at a glance
+GET    /api/v1/listeners       listeners: connections, what was refused and why, certificates
 GET    /api/v1/clients         clients; ?prefix= &contains= &online=true &limit= &after=
 GET    /api/v1/client/{id}     one client and its subscriptions
 DELETE /api/v1/client/{id}     disconnect it; ?session=true ends its session, too

@@ -15,7 +15,7 @@ import (
 // Status is the broker at a glance.
 type Status struct {
 	Version       string    `json:"version"`
-	State         string    `json:"state"` // "serving", or "starting or stopping"
+	State         string    `json:"state"` // "starting", "serving" or "draining": it takes leave of its clients, or has
 	Started       time.Time `json:"started"`
 	UptimeSeconds float64   `json:"uptime_seconds"`
 	Listeners     []Address `json:"listeners"`
@@ -72,14 +72,13 @@ func (s *Server) glance() Status {
 	now := s.sample()
 	before := s.pace.before(now.at)
 	st := Status{
-		Version: s.Version, State: "starting or stopping", Started: s.began, UptimeSeconds: now.at.Sub(s.began).Seconds(),
+		Version: s.Version, State: s.state(), Started: s.began, UptimeSeconds: now.at.Sub(s.began).Seconds(),
 		Listeners: []Address{}, Loops: []Loop{},
 		Connections: now.stats.ClientsConnected, Sessions: now.stats.Sessions, Subscriptions: now.stats.Subscriptions,
 		Retained: now.stats.Retained, OutboundBytes: now.stats.OutboundBytes, Dropped: sum(now.stats.Dropped),
 		Rates: rates(&before, &now), Memory: memory(),
 	}
-	if s.Broker.Serving() {
-		st.State = "serving"
+	if st.State == serving {
 		for _, a := range s.Broker.Addrs() {
 			st.Listeners = append(st.Listeners, Address(a))
 		}
