@@ -143,6 +143,7 @@ func (b *Broker) prepare() (err error) {
 	default:
 		return ErrStopped
 	}
+	defer b.closeUnwanted()
 	for i := range b.cfg.Listeners {
 		lst, err := b.open(i)
 		if err != nil {
@@ -179,7 +180,7 @@ func (b *Broker) Start() (err error) {
 	}
 	b.ready.Store(true)
 	if err := b.recover(); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
 	b.serve()
 	b.started.Store(true)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec/flow"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -21,7 +22,8 @@ func (b *Broker) exportRetained(s *store.StreamWriter) (err error) {
 	now := b.clock(time.Since(b.began))
 	for cursor := uint64(0); ; {
 		cursor = b.retained.Scan(cursor, exportAtOnce, func(topic, value []byte) bool {
-			if !bytes.HasPrefix(topic, sysPrefix) {
+			expires := time.Duration(binary.BigEndian.Uint64(value[1:]))
+			if !bytes.HasPrefix(topic, sysPrefix) && (expires == 0 || expires > now) {
 				m := storedRetained(topic, value, now)
 				s.Batch.Retain(&m)
 			}
@@ -37,8 +39,7 @@ func (b *Broker) exportRetained(s *store.StreamWriter) (err error) {
 func storedRetained(topic, v []byte, now time.Duration) store.Message {
 	m := store.Message{Topic: topic, QoS: v[0], Retain: true}
 	if expires := time.Duration(binary.BigEndian.Uint64(v[1:])); expires != 0 {
-		left := max(expires-now, time.Second)
-		m.Expiry = store.Lifetime{Left: uint32((left + time.Second - 1) / time.Second), Wall: time.Now().Unix()}
+		m.Expiry = store.Lifetime{Left: uint32((expires - now + time.Second - 1) / time.Second), Wall: time.Now().Unix()}
 	}
 	v = v[retainedHeader:]
 	props, n := binary.Uvarint(v)
@@ -47,16 +48,16 @@ func storedRetained(topic, v []byte, now time.Duration) store.Message {
 	return m
 }
 
-// export writes the loop's sessions: those that outlive their connection, and those of which a will waits.
+// export writes the loop's sessions: those that outlive their connection, and those of which a will waits. With a store
+// it has the former.
 func (l *loop) export(s *store.StreamWriter) error {
 	known := map[*fanout.Message]uint64{}
 	for _, chunk := range l.table {
 		for _, x := range chunk {
-			if x == nil || x.Sink || x.Expiry == 0 && x.Will == nil {
+			if x == nil || x.Sink || x.Expiry == 0 && x.Will == nil || x.Expiry > 0 && l.stores() {
 				continue
 			}
-			l.exportSession(s, x, known)
-			if err := s.Flush(); err != nil {
+			if err := l.exportSession(s, x, known); err != nil {
 				return err
 			}
 		}
@@ -64,32 +65,79 @@ func (l *loop) export(s *store.StreamWriter) error {
 	return nil
 }
 
-func (l *loop) exportSession(s *store.StreamWriter, x *sess, known map[*fanout.Message]uint64) {
+func (l *loop) exportSession(s *store.StreamWriter, x *sess, known map[*fanout.Message]uint64) error {
 	id := l.b.ids.Add(1)
 	r := l.record(x)
 	r.ID = id
-	if r.Online = x.Parted; r.Online { // the next process begins its times anew, as for a connection that was just lost
-		r.Rest, r.Will.Rest = store.Lifetime{}, store.Lifetime{}
-	}
+	r.Online = x.Parted && x.Will != nil
 	s.Batch.Session(&r)
+	l.exportOwner(s, id, x)
 	l.exportSubscriptions(s, id, x)
 	if x.Recv != nil {
 		x.Recv.Each(func(packet uint16) { s.Batch.Receive(id, packet) })
 	}
 	if x.Send != nil {
-		x.Send.Each(func(seq uint64, qos byte, released bool, o *session.Open) {
-			d := o.Delivery(seq, qos)
-			l.exportDelivery(s, id, &d, known)
-			if released {
-				s.Batch.Release(id, seq)
-			}
-		})
+		l.exportOpen(s, id, x.Send, known)
 	}
 	x.Queue.Each(func(d *session.Delivery) {
 		if d.Msg != nil && d.QoS > 0 && !d.Msg.Expired(l.now) {
 			l.exportDelivery(s, id, d, known)
 		}
 	})
+	return s.Flush()
+}
+
+// exportOpen writes the open exchanges in the order in which they are to be repeated, and how many of them begin with
+// their PUBLISH: what follows those was never sent.
+func (l *loop) exportOpen(s *store.StreamWriter, id uint64, send *flow.Sender[session.Open], known map[*fanout.Message]uint64) {
+	sent := uint64(0)
+	send.Each(func(_ uint64, _ byte, released bool, _ *session.Open) {
+		if !released {
+			sent++
+		}
+	})
+	send.Each(func(seq uint64, qos byte, released bool, o *session.Open) {
+		d := o.Delivery(seq, qos)
+		if released { // nobody will ask for the message again
+			d.Msg = nil
+			l.exportDelivery(s, id, &d, known)
+			s.Batch.Release(id, seq)
+			return
+		}
+		if sent > 0 {
+			s.Batch.Meta(binary.AppendUvarint([]byte(sentMeta), id), binary.AppendUvarint(nil, sent))
+			sent = 0
+		}
+		l.exportDelivery(s, id, &d, known)
+	})
+}
+
+// What goes along with a session in a hand-over and is in no store: the number of deliveries from here on that were sent
+// and not acknowledged, and what the right to a will depends on.
+//
+//	key = name, session (uvarint)
+//	value of sentMeta = number (uvarint)
+//	value of ownerMeta = flags (bit 0 superuser), title of the listener
+const (
+	sentMeta  = "sent/"
+	ownerMeta = "owner/"
+)
+
+const ownerSuperuser = 0x01
+
+func (l *loop) exportOwner(s *store.StreamWriter, id uint64, x *sess) {
+	super := x.ident != nil && x.ident.Superuser
+	if x.Will == nil || x.mount() == "" && !super {
+		return
+	}
+	value := []byte{0}
+	if super {
+		value[0] |= ownerSuperuser
+	}
+	if x.lst != nil {
+		value = append(value, x.lst.title...)
+	}
+	s.Batch.Meta(binary.AppendUvarint([]byte(ownerMeta), id), value)
 }
 
 func (l *loop) exportSubscriptions(s *store.StreamWriter, id uint64, x *sess) {
@@ -115,7 +163,7 @@ func (l *loop) exportSubscriptions(s *store.StreamWriter, id uint64, x *sess) {
 // may be forgotten already: its name is enough.
 func (l *loop) exportDelivery(s *store.StreamWriter, id uint64, d *session.Delivery, known map[*fanout.Message]uint64) {
 	name, ok := known[d.Msg]
-	if !ok || d.Msg == nil {
+	if !ok {
 		name = l.b.ids.Add(1)
 		m := store.Message{QoS: d.QoS}
 		if d.Msg != nil {
@@ -128,4 +176,5 @@ func (l *loop) exportDelivery(s *store.StreamWriter, id uint64, d *session.Deliv
 	s.Batch.Enqueue(name, []store.Delivery{{
 		Session: id, Seq: d.Seq, QoS: d.QoS, Retain: d.Retain, Shared: d.Group() != nil || d.Shared, SubIDs: d.IDs(nil),
 	}})
+	_ = s.Flush() // a queue may be longer than a frame; the error stays with the writer
 }

@@ -111,7 +111,9 @@ func (l *loop) onTick() {
 		l.post((*loop).onTick)
 	}
 	l.samplePressure()
-	l.sweep()
+	if !l.frozen {
+		l.sweep()
+	}
 	if l.tick%tickSecond == 0 {
 		l.cutSilent()
 	}

@@ -38,6 +38,9 @@ func (b *Broker) Publish(ctx context.Context, m Message) error {
 		return fmt.Errorf("engine: publish %d bytes: %w", len(m.Payload), mqtt.PacketTooLarge)
 	}
 	return b.run(ctx, b.pickFor(m.Topic), func(l *loop) error {
+		if l.frozen {
+			return ErrStopped
+		}
 		l.publishOwn(m.Topic, m.Payload, m.QoS, m.Retain, m.Expiry)
 		return nil
 	})

@@ -198,6 +198,10 @@ func (l *loop) clearSessionTimer(s *sess) {
 
 // sessionTimer: the will is due, the session's time is over, or the wheel wants it set anew.
 func (l *loop) sessionTimer(s *sess) {
+	if l.frozen { // it is the next process's, or ours again with Resume
+		s.timer = l.wheel.Add(l.tick+tickSecond, timerData(timerSession, s.Gen, s.Slot))
+		return
+	}
 	if s.willAt != 0 && l.tick >= s.willAt {
 		s.willAt = 0
 		l.publishWill(s)

@@ -71,6 +71,7 @@ type loop struct {
 	behind    bool // it is the store that others wait for
 	leaving   bool // the broker stops
 	parting   bool // it hands over to the next process
+	frozen    bool // its state is being handed over, or was: nothing may change it
 	slowed    []*conn
 
 	sweepCursor uint64

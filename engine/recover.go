@@ -24,7 +24,8 @@ type recovery struct {
 	sessions map[uint64]*restored
 	clients  map[string]*restored
 	order    []*restored
-	handed   map[uint64]*store.Message // from the process before: they are in no store
+	parted   bool                      // another process has handed over to this one
+	handed   map[uint64]*store.Message // its messages, while its state is read: they are in no store
 }
 
 // restored is a session that came back.
@@ -34,8 +35,12 @@ type restored struct {
 	rest    store.Lifetime
 	delay   store.Lifetime
 	online  bool
-	past    bool // the client began another one, and the record that says so was not committed
+	past    bool   // the client began another one, and the record that says so was not committed
+	handed  bool   // by the process before, not the store
+	sent    uint64 // so many of the deliveries that come next were sent already
 	lastSeq uint64
+	lowest  uint64 // of the exchanges that are open
+	highest uint64
 }
 
 func (x *restored) receiver() *flow.Receiver {
@@ -51,14 +56,17 @@ func (b *Broker) recover() error {
 		return nil
 	}
 	b.recovered = b.clock(time.Since(b.began))
-	r := &recovery{b: b, sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{}}
+	r := &recovery{
+		b: b, parted: b.parts.State != nil,
+		sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
+	}
 	if s := b.parts.Store; s != nil {
 		if err := s.Recover(b.ctx, r.record); err != nil {
-			return err
+			return fmt.Errorf("store: %w", err)
 		}
 	}
-	if b.parts.State != nil {
-		r.handed = map[uint64]*store.Message{}
+	if r.parted {
+		r.handed, r.sessions = map[uint64]*store.Message{}, map[uint64]*restored{}
 		if err := store.ReadStream(b.parts.State, r.record); err != nil {
 			return fmt.Errorf("state of the process before: %w", err)
 		}
@@ -86,10 +94,12 @@ func (b *Broker) recover() error {
 func (r *recovery) record(rec *store.Record) error {
 	switch rec.Kind {
 	case store.RET:
-		r.retained(&rec.Message)
-		return nil
+		return r.retained(&rec.Message)
 	case store.MSG:
 		m := &rec.Message
+		if len(m.Topic) > 0 && !trie.ValidName(m.Topic) {
+			return fmt.Errorf("message %d has the topic %q", m.ID, m.Topic)
+		}
 		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
 		raise(&r.b.ids, m.ID)
 		if r.handed != nil {
@@ -99,8 +109,8 @@ func (r *recovery) record(rec *store.Record) error {
 		}
 		return nil
 	case store.META:
-		if title, ok := strings.CutPrefix(string(rec.Key), ticketMeta); ok {
-			r.b.takeTickets(title, rec.Value)
+		if r.handed != nil {
+			r.note(string(rec.Key), rec.Value)
 			return nil
 		}
 		if mark, n := binary.Uvarint(rec.Value); n > 0 && string(rec.Key) == idMark {
@@ -123,13 +133,42 @@ func (r *recovery) record(rec *store.Record) error {
 	}
 	switch rec.Kind {
 	case store.SUB:
-		r.subscription(x, &rec.Subscription)
+		return r.subscription(x, &rec.Subscription)
 	case store.QIN:
 		x.receiver().Restore(rec.PacketID)
 	case store.REL:
-		r.released(x, rec.Seq)
+		return r.released(x, rec.Seq)
 	}
 	return nil
+}
+
+// note takes up what goes along in a hand-over alone.
+func (r *recovery) note(key string, value []byte) {
+	if title, ok := strings.CutPrefix(key, ticketMeta); ok {
+		r.b.takeTickets(title, value)
+		return
+	}
+	named := func(prefix string) *restored {
+		name, ok := strings.CutPrefix(key, prefix)
+		id, n := binary.Uvarint([]byte(name))
+		if !ok || n <= 0 {
+			return nil
+		}
+		return r.sessions[id]
+	}
+	if x := named(sentMeta); x != nil {
+		x.sent, _ = binary.Uvarint(value)
+	}
+	if x := named(ownerMeta); x != nil && len(value) > 0 {
+		if x.s.ident != nil {
+			x.s.ident.Superuser = value[0]&ownerSuperuser != 0
+		}
+		for _, lst := range r.b.listeners {
+			if w := x.s.Will; lst.title == string(value[1:]) && w != nil && strings.HasPrefix(string(w.Topic), lst.mount) {
+				x.s.lst = lst
+			}
+		}
+	}
 }
 
 func raise(v *atomic.Uint64, to uint64) {
@@ -138,9 +177,13 @@ func raise(v *atomic.Uint64, to uint64) {
 	}
 }
 
-func (r *recovery) retained(m *store.Message) {
+func (r *recovery) retained(m *store.Message) error {
+	if !trie.ValidName(m.Topic) {
+		return fmt.Errorf("a retained message has the topic %q", m.Topic)
+	}
 	v := retainedValue(nil, m.QoS, r.deadline(m.Expiry), m.Props, m.Payload)
 	r.b.retained.Set(m.Topic, v)
+	return nil
 }
 
 // deadline turns what was left when it was written down into monotonic time. The time in between is not taken off: a
@@ -154,7 +197,10 @@ func (r *recovery) deadline(t store.Lifetime) time.Duration {
 
 func (r *recovery) session(rec *store.Session) error {
 	b := r.b
-	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online}
+	if rec.HasWill && !trie.ValidName(rec.Will.Topic) {
+		return fmt.Errorf("the will of session %d has the topic %q", rec.ID, rec.Will.Topic)
+	}
+	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online, handed: r.handed != nil}
 	r.sessions[rec.ID] = x
 	id := string(rec.ClientID)
 	raise(&b.ids, rec.ID)
@@ -162,7 +208,7 @@ func (r *recovery) session(rec *store.Session) error {
 	switch old := r.clients[id]; {
 	case old == nil:
 		slot = b.directory.claim(id, x.l.id).slot
-	case old.s.ID > rec.ID:
+	case old.s.ID > rec.ID && !x.handed:
 		x.past, x.s = true, &sess{}
 		x.s.ID = rec.ID
 		r.order = append(r.order, x)
@@ -176,11 +222,11 @@ func (r *recovery) session(rec *store.Session) error {
 	r.clients[id] = x
 	s := &sess{created: uint32(rec.Created)}
 	s.ClientID, s.Principal, s.Slot, s.Gen = id, string(rec.Principal), slot, b.slots.Gen(slot)
-	if b.parts.Store != nil {
+	if !x.handed {
 		s.ID = rec.ID
 		b.slots.SetName(slot, rec.ID)
 	}
-	s.Parted = rec.Online && r.handed != nil
+	s.Parted = rec.Online && r.parted
 	s.Version, s.Expiry = rec.Version, rec.Expiry
 	if name := string(rec.Username); name != "" || s.Principal != "" || b.parts.Authorizer != nil {
 		s.ident = &auth.Identity{Principal: s.Principal, ClientID: id, Username: name} // whose right to a will is asked
@@ -200,7 +246,11 @@ func (r *recovery) session(rec *store.Session) error {
 
 func clone(b []byte) []byte { return append([]byte(nil), b...) }
 
-func (r *recovery) subscription(x *restored, rec *store.Subscription) {
+func (r *recovery) subscription(x *restored, rec *store.Subscription) error {
+	group, filter, shared, ok := trie.SplitShared(rec.Filter)
+	if !ok || !trie.ValidFilter(filter) || rec.Options&3 == 3 {
+		return fmt.Errorf("a subscription of session %d to %q, options %d", rec.ID, rec.Filter, rec.Options)
+	}
 	f := mqtt.Subscription{Filter: rec.Filter, Options: rec.Options}
 	t := fanout.Target{Slot: x.s.Slot, Gen: x.s.Gen, QoS: f.QoS(), ID: rec.ID}
 	if f.NoLocal() {
@@ -209,14 +259,16 @@ func (r *recovery) subscription(x *restored, rec *store.Subscription) {
 	if f.RetainAsPublished() {
 		t.Flags |= fanout.RetainAsPublished
 	}
-	if group, filter, shared, _ := trie.SplitShared(rec.Filter); shared {
+	if shared {
 		x.l.joinGroup(x.s, group, filter, t, false)
 	} else {
-		x.l.addSubscription(x.s, rec.Filter, t, false)
+		x.l.addSubscription(x.s, filter, t, false)
 	}
+	return nil
 }
 
-// delivery queues a message that was on its way, by its position in the store.
+// delivery takes up a message that was on its way, by its position in the store: what was sent last time is to be
+// repeated before what waits. A store does not know what was sent, so all of it waits and goes out as a repeat.
 func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	x := r.sessions[d.Session]
 	if x == nil {
@@ -227,7 +279,7 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	}
 	aside := &fanout.Aside{Ref: id}
 	q := session.Delivery{
-		Open: session.Open{Aside: aside, Retain: d.Retain, Again: true, Shared: d.Shared},
+		Open: session.Open{Aside: aside, Retain: d.Retain, Again: !x.handed, Shared: d.Shared},
 		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
 	}
 	x.s.Grouped = x.s.Grouped || d.Shared
@@ -238,32 +290,59 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	default:
 		aside.IDs = append([]uint32(nil), d.SubIDs...)
 	}
-	x.s.Queue.Push(q)
 	x.lastSeq = max(x.lastSeq, d.Seq)
+	if x.sent > 0 {
+		x.sent--
+		q.Again = true
+		return x.open(&q, false)
+	}
+	x.s.Queue.Push(q)
 	return nil
 }
 
-// released moves a delivery that got its PUBREC from the queue to the open exchanges: only the PUBREL is sent again.
-func (r *recovery) released(x *restored, seq uint64) {
-	// The store names it right behind its delivery.
-	d := x.s.Queue.PopLast()
-	x.s.Sender().Restore(seq, d.QoS, true, d.Open)
+// released moves a delivery that got its PUBREC from the queue to the open exchanges: only the PUBREL is sent again. Its
+// record is right behind that of the delivery.
+func (r *recovery) released(x *restored, seq uint64) error {
+	if x.s.Queue.Len() == 0 {
+		return fmt.Errorf("delivery %d is released and does not exist", seq)
+	}
+	if d := x.s.Queue.PopLast(); d.Seq == seq && d.QoS == 2 {
+		return x.open(&d, true)
+	}
+	return fmt.Errorf("delivery %d is released and was not sent last", seq)
+}
+
+// open puts an exchange back. What no sender could have open at once is not believed.
+func (x *restored) open(d *session.Delivery, released bool) error {
+	send := x.s.Sender()
+	low, high := min(x.lowest, d.Seq), max(x.highest, d.Seq)
+	if send.Len() == 0 {
+		low, high = d.Seq, d.Seq
+	}
+	if _, _, taken := send.Find(flow.ID(d.Seq)); taken || high-low >= flow.Identifiers || d.QoS == 0 {
+		return fmt.Errorf("delivery %d at QoS %d is open beside %d others, %d to %d", d.Seq, d.QoS, send.Len(), x.lowest, x.highest)
+	}
+	x.lowest, x.highest = low, high
+	send.Restore(d.Seq, d.QoS, released, d.Open)
+	return nil
 }
 
 // install puts a session that came back into its loop. A connection that it had is lost: the will is due.
 func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
 	s := x.s
 	if x.past {
-		l.hold.batch.DropSession(s.ID)
+		if s.ID != 0 {
+			l.hold.batch.DropSession(s.ID)
+		}
 		return
 	}
-	if handed != nil {
+	if x.handed {
 		l.fetch(s, handed)
 	}
 	l.b.slots.SetSeq(s.Slot, x.lastSeq)
 	l.setSession(s.Slot, s)
 	l.count.sessions.add(1)
-	if x.online {
+	if x.online && x.rest.Left == 0 && x.delay.Left == 0 {
 		l.leaveOffline(s)
 		return
 	}
@@ -281,21 +360,38 @@ func (l *loop) fetch(s *sess, handed map[uint64]*store.Message) {
 	if l.fetched == nil {
 		l.fetched = map[uint64]*fanout.Message{}
 	}
-	s.Queue.Filter(func(d *session.Delivery) bool {
-		m := handed[d.Aside.Ref]
-		if m == nil {
-			l.dropped(DropLost)
-			return false
+	if s.Send != nil {
+		var lost []uint64
+		s.Send.Each(func(seq uint64, _ byte, released bool, o *session.Open) {
+			switch {
+			case released:
+				o.Aside = o.Aside.Loaded()
+			case !l.fetchOne(s, o, handed):
+				lost = append(lost, seq)
+			}
+		})
+		for _, seq := range lost {
+			s.Send.Remove(seq)
 		}
-		if d.Msg = l.fetched[m.ID]; d.Msg == nil {
-			d.Msg = l.messageOf(m)
-			l.fetched[m.ID] = d.Msg
-		} else {
-			d.Msg.Hold(1)
-		}
-		l.settleAside(s, d)
-		return true
-	})
+	}
+	s.Queue.Filter(func(d *session.Delivery) bool { return l.fetchOne(s, &d.Open, handed) })
+}
+
+// fetchOne gives a delivery its message; false when that is not there.
+func (l *loop) fetchOne(s *sess, o *session.Open, handed map[uint64]*store.Message) bool {
+	m := handed[o.Aside.Ref]
+	if m == nil || len(m.Topic) == 0 {
+		l.dropped(DropLost)
+		return false
+	}
+	if o.Msg = l.fetched[m.ID]; o.Msg == nil {
+		o.Msg = l.messageOf(m)
+		l.fetched[m.ID] = o.Msg
+	} else {
+		o.Msg.Hold(1)
+	}
+	l.settleAside(s, o)
+	return true
 }
 
 // messageOf makes a message of its record.
@@ -308,10 +404,10 @@ func (l *loop) messageOf(m *store.Message) *fanout.Message {
 }
 
 // settleAside turns what a delivery knew of its message in the store into what it has to know with the message there.
-func (l *loop) settleAside(s *sess, d *session.Delivery) {
-	if d.Aside = d.Aside.Loaded(); d.Shared {
-		if g := l.groupOf(s, d.Msg.Topic()); g != nil {
-			d.Aside = g.Aside()
+func (l *loop) settleAside(s *sess, o *session.Open) {
+	if o.Aside = o.Aside.Loaded(); o.Shared {
+		if g := l.groupOf(s, o.Msg.Topic()); g != nil {
+			o.Aside = g.Aside()
 		}
 	}
 }
@@ -363,7 +459,7 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 			return false
 		}
 		d.Msg = l.messageOf(m)
-		l.settleAside(s, d)
+		l.settleAside(s, &d.Open)
 		return true
 	})
 	l.pump(s)

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
 	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/fanout"
 )
 
 // Sockets gives duplicates of the listening sockets, for the next process; whoever asks closes them.
@@ -37,13 +38,16 @@ func (b *Broker) Sockets() (list []Socket, err error) {
 const (
 	connectGrace = time.Second
 	flushGrace   = time.Second
+	settleGrace  = 5 * time.Second // for sessions and messages between loops; without them the state is not whole
 )
+
+var errUnsettled = errors.New("engine: sessions are still on their way between loops")
 
 // HandOver takes leave of all clients and writes the state of the broker to w, for Parts.State of the next process: no
 // more is accepted (what connects waits in the backlog), what was read is carried out, written and committed, 5.0 clients
 // are told 0x8B, or 0x9C where a server reference is set, and connections are closed. Wills are not published: they go
 // along. Afterwards the broker owns nothing that counts and is to be stopped, or to serve again with Resume, also after an
-// error.
+// error. Until then it takes no message of the embedder's either, and no will and no session comes to its end.
 func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	b.life.Lock()
 	defer b.life.Unlock()
@@ -60,7 +64,7 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	}
 	b.phase = parted
 	b.draining.Store(true)
-	b.sys.end()
+	b.sys.pause()
 	for _, lst := range b.listeners {
 		a := lst.acceptor.Load()
 		a.Keep()
@@ -70,10 +74,13 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 		return !slices.ContainsFunc(b.listeners, func(lst *listener) bool { return lst.connecting.Load() > 0 })
 	})
 	b.onLoops((*loop).hush)
-	b.await(ctx, flushGrace, b.all(func(l *loop) bool { return l.hold.batch.Len() == 0 && len(l.hold.flying) == 0 }))
+	b.await(ctx, flushGrace, b.all(func(l *loop) bool { return !l.uncommitted() }))
 	b.onLoops((*loop).part)
 	b.await(ctx, flushGrace, b.all((*loop).flushed))
-	b.await(ctx, flushGrace, b.settled)
+	b.onLoops(func(l *loop) { l.frozen = true })
+	if !b.await(ctx, settleGrace, b.settled) {
+		return errUnsettled
+	}
 	if b.parts.Store != nil {
 		if err := b.parts.Store.Close(ctx); err != nil {
 			return fmt.Errorf("store: %w", err)
@@ -136,7 +143,8 @@ func (l *loop) flushed() bool {
 // the visit after next.
 func (b *Broker) settled() bool {
 	quiet := b.all(func(l *loop) bool {
-		return len(l.pending) == 0 && l.fence.answers == 0 && len(l.fence.moving)+len(l.fence.next)+len(l.hold.moving) == 0
+		return len(l.pending) == 0 && l.fence.answers == 0 && len(l.fence.moving)+len(l.fence.next)+len(l.hold.moving) == 0 &&
+			!l.uncommitted() && !slices.ContainsFunc(l.out, func(list []fanout.Item) bool { return len(list) > 0 })
 	})
 	for range 4 {
 		if !quiet() {
@@ -163,19 +171,20 @@ func (b *Broker) all(is func(l *loop) bool) func() bool {
 // onLoops has every loop do something and waits for it.
 func (b *Broker) onLoops(do func(l *loop)) { b.all(func(l *loop) bool { do(l); return true })() }
 
-// await waits until something holds, but no longer than so long, or ctx.
-func (b *Broker) await(ctx context.Context, most time.Duration, holds func() bool) {
+// await waits until something holds, but no longer than so long, or ctx; it tells whether it does.
+func (b *Broker) await(ctx context.Context, most time.Duration, holds func() bool) bool {
 	end := time.NewTimer(most)
 	defer end.Stop()
 	for pause := time.Millisecond; !holds(); pause = min(2*pause, 50*time.Millisecond) {
 		select {
 		case <-time.After(pause):
 		case <-end.C:
-			return
+			return holds()
 		case <-ctx.Done():
-			return
+			return holds()
 		}
 	}
+	return true
 }
 
 // Resume serves again after a HandOver that nobody has taken up.
@@ -204,7 +213,7 @@ func (b *Broker) Resume() error {
 		}
 		lst.ln = ln
 	}
-	b.onLoops(func(l *loop) { l.parting, l.leaving = false, false })
+	b.onLoops(func(l *loop) { l.parting, l.leaving, l.frozen = false, false, false })
 	b.draining.Store(false)
 	b.phase = serving
 	b.serve()
@@ -225,15 +234,25 @@ func (b *Broker) export(w io.Writer) error {
 		if err := b.exportRetained(s); err != nil {
 			return err
 		}
-		for _, l := range b.loops {
-			answer := make(chan error, 1)
-			l.post(func(l *loop) { answer <- l.export(s) })
-			if err := <-answer; err != nil {
-				return err
-			}
+	}
+	for _, l := range b.loops {
+		answer := make(chan error, 1)
+		l.post(func(l *loop) { answer <- l.export(s) })
+		if err := <-answer; err != nil {
+			return err
 		}
 	}
 	return s.Close()
+}
+
+// closeUnwanted closes the sockets that were passed on and serve no listener.
+func (b *Broker) closeUnwanted() {
+	for i, s := range b.parts.Sockets {
+		if s.File != nil {
+			_ = s.File.Close()
+			b.parts.Sockets[i].File = nil
+		}
+	}
 }
 
 // ticketMeta begins the key under which a listener's session ticket keys go along. They are in the hand-over alone, never

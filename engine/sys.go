@@ -73,6 +73,13 @@ func (s *sysTopics) restart() {
 	}
 }
 
+// pause stops until restart.
+func (s *sysTopics) pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halt()
+}
+
 // end stops for good.
 func (s *sysTopics) end() {
 	s.mu.Lock()
