@@ -75,12 +75,37 @@ func (p PKI) OpenSSL(args ...string) {
 	Run(p.t, Command{Name: "openssl", Args: args, Dir: p.Dir})
 }
 
-// Revoke revokes a client's certificate and replaces the revocation list, in one step as an operator would.
+// Revoke revokes a client's certificate and replaces the revocation list.
 func (p PKI) Revoke(name string) {
 	p.t.Helper()
 	p.OpenSSL("ca", "-config", "ca.cnf", "-revoke", name+".crt")
-	p.OpenSSL("ca", "-config", "ca.cnf", "-gencrl", "-out", "crl.new")
-	if err := os.Rename(p.File("crl.new"), p.File("crl.pem")); err != nil {
+	p.OpenSSL("ca", "-config", "ca.cnf", "-gencrl", "-out", "new")
+	p.replace("crl.pem")
+}
+
+// Renew replaces the server's certificate and key by ones with another common name.
+func (p PKI) Renew(name string) {
+	p.t.Helper()
+	p.OpenSSL("req", "-config", "ca.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+		"-keyout", "new", "-out", "new.csr", "-subj", "/CN="+name)
+	p.replace("server.key")
+	p.OpenSSL("ca", "-config", "ca.cnf", "-batch", "-notext", "-extensions", "server", "-in", "new.csr", "-out", "new")
+	p.replace("server.crt")
+}
+
+// Spoil puts something else in the place of a file.
+func (p PKI) Spoil(name string) {
+	p.t.Helper()
+	if err := os.WriteFile(p.File("new"), []byte("spoilt"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	p.replace(name)
+}
+
+// replace puts the file new in the place of another.
+func (p PKI) replace(name string) {
+	p.t.Helper()
+	if err := os.Rename(p.File("new"), p.File(name)); err != nil {
 		p.t.Fatal(err)
 	}
 }
