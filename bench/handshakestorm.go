@@ -40,6 +40,7 @@ func runHandshakeStorm(ctx context.Context, r *run) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
+	r.total.connects.Reset()
 	shaken := r.handshakes()
 	in, err := r.rushIn(ctx, herd)
 	if err != nil {

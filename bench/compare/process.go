@@ -3,17 +3,17 @@ package compare
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/bench/internal/pki"
 	"github.com/penstock-mqtt/penstock/codec/client"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
@@ -29,20 +29,27 @@ const (
 type process struct {
 	cmd   *exec.Cmd
 	addr  string
-	dir   string // removed with its end
+	trust *tls.Config // nil without TLS
+	dir   string      // removed with its end
 	said  *os.File
 	ended chan struct{} // closed when it has, with err set
 	err   error
 }
 
-// start runs a broker on a free port and waits until it has accepted a CONNECT.
-func start(ctx context.Context, b *Broker, places map[string]string, settings string) (*process, error) {
+// start runs a broker on free ports and waits until it has accepted a CONNECT over the transport that is wanted.
+func start(ctx context.Context, b *Broker, over Over, certs *pki.Files, places map[string]string, settings string) (*process, error) {
 	dir, err := os.MkdirTemp("", "penstock-compare-")
 	if err != nil {
 		return nil, err
 	}
 	p := &process{dir: dir, ended: make(chan struct{})}
-	if err := p.launch(b, places, settings); err != nil {
+	if ways[over].tls {
+		p.trust, err = certs.Client()
+	}
+	if err == nil {
+		err = p.launch(b, over, places, settings)
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
@@ -54,18 +61,18 @@ func start(ctx context.Context, b *Broker, places map[string]string, settings st
 	return p, nil
 }
 
-func (p *process) launch(b *Broker, places map[string]string, settings string) error {
-	port, err := freePort()
+func (p *process) launch(b *Broker, over Over, places map[string]string, settings string) error {
+	ports, err := freePorts()
 	if err != nil {
 		return err
 	}
-	p.addr = net.JoinHostPort("127.0.0.1", port)
+	p.addr = over.addr(ports[ways[over].port])
 	data := filepath.Join(p.dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
 	conf := filepath.Join(p.dir, "conf")
-	replace := replacer(places, map[string]string{"port": port, "dir": data, "conf": conf})
+	replace := replacer(places, ports, map[string]string{"dir": data, "conf": conf})
 	if b.Config != "" {
 		text := replace.Replace(b.Config + "\n" + settings + "\n")
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
@@ -89,17 +96,6 @@ func (p *process) launch(b *Broker, places map[string]string, settings string) e
 		close(p.ended)
 	}()
 	return nil
-}
-
-// freePort lets the system choose one. It is free again until the broker listens, and on a loopback address of a machine
-// that measures nobody else takes it.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 // replacer knows the placeholders in braces.
@@ -145,16 +141,20 @@ func (p *process) ready(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(tryEvery)
 	defer tick.Stop()
+	var why error
 	for {
 		err := p.connect(ctx)
 		if err == nil {
 			return nil
 		}
+		if why == nil || ctx.Err() == nil { // not that the last attempt was cut short
+			why = err
+		}
 		select {
 		case <-p.ended:
 			return fmt.Errorf("ended by itself: %v", p.err)
 		case <-ctx.Done():
-			return fmt.Errorf("does not serve: %w", err)
+			return fmt.Errorf("does not serve: %w", why)
 		case <-tick.C:
 		}
 	}
@@ -163,7 +163,7 @@ func (p *process) ready(ctx context.Context) error {
 func (p *process) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	c, _, err := client.Dial(ctx, client.Options{Addr: p.addr, Version: mqtt.V311, ClientID: "ready", CleanStart: true})
+	c, _, err := client.Dial(ctx, client.Options{Addr: p.addr, TLS: p.trust, Version: mqtt.V311, ClientID: "ready", CleanStart: true})
 	if err != nil {
 		return err
 	}

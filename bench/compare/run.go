@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/bench"
 	"github.com/penstock-mqtt/penstock/bench/internal/human"
+	"github.com/penstock-mqtt/penstock/bench/internal/pki"
 )
 
 // Options are what a comparison needs besides its spec.
@@ -35,6 +36,7 @@ type comparison struct {
 	rounds int
 	result *Result
 	bins   string // folder of what was built
+	certs  pki.Files
 	places map[string]map[string]string
 	done   int
 	all    int
@@ -59,6 +61,10 @@ func Run(ctx context.Context, s *Spec, o Options) (*Result, error) {
 	if err := c.resolvable(rows); err != nil {
 		return nil, err
 	}
+	if err := c.certify(); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(filepath.Dir(c.certs.CA))
 	c.result = &Result{Started: c.began.UTC().Truncate(time.Second), Rounds: c.rounds, Baseline: s.Baseline, Subject: s.Subject, Sources: s.Sources}
 	for _, b := range s.Brokers {
 		c.prepare(ctx, b)
@@ -72,6 +78,21 @@ func Run(ctx context.Context, s *Spec, o Options) (*Result, error) {
 	}
 	c.result.Took = time.Since(c.began)
 	return c.result, err
+}
+
+// certify makes the certificates, in a folder that brokers can read as whatever user they become.
+func (c *comparison) certify() error {
+	dir, err := os.MkdirTemp("", "penstock-compare-certs-")
+	if err != nil {
+		return err
+	}
+	if c.certs, err = pki.Write(dir, pki.ECDSA); err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+	}
+	return err
 }
 
 // chosen are the scenarios that Only names, and those that their rates refer to.
@@ -106,7 +127,7 @@ func (c *comparison) chosen() ([]*Scenario, error) {
 // resolvable finds scenarios and options that cannot be before anything is measured.
 func (c *comparison) resolvable(rows []*Scenario) error {
 	for _, s := range rows {
-		config := bench.Config{Scenario: s.Run, Addr: "127.0.0.1:1883"}
+		config := bench.Config{Scenario: s.Run, Addr: s.Over.addr("1883")}
 		for _, o := range slices.Concat(c.Defaults, s.With) {
 			if o.of != nil {
 				config.Rate = 1000 // as good as any
@@ -124,7 +145,10 @@ func (c *comparison) resolvable(rows []*Scenario) error {
 // prepare builds a broker and asks for its version. What does not work out is kept as the reason why it takes no part.
 func (c *comparison) prepare(ctx context.Context, b *Broker) {
 	state := BrokerState{Name: b.Name}
-	c.places[b.Name] = map[string]string{"self": c.Self, "spec": c.dir, "bin": filepath.Join(c.bins, b.Name)}
+	c.places[b.Name] = map[string]string{
+		"self": c.Self, "spec": c.dir, "bin": filepath.Join(c.bins, b.Name),
+		"cert": c.certs.Cert, "key": c.certs.Key, "ca": c.certs.CA,
+	}
 	if err := c.build(ctx, b, &state); err != nil {
 		state.Missing = err.Error()
 		if b.Get != "" {
@@ -171,7 +195,7 @@ func (c *comparison) build(ctx context.Context, b *Broker, state *BrokerState) e
 func (c *comparison) present(s *Scenario) []*Broker {
 	var there []*Broker
 	for i, b := range c.Brokers {
-		if s.takesPart(b.Name) && c.result.Brokers[i].Missing == "" {
+		if s.takesPart(b) && c.result.Brokers[i].Missing == "" {
 			there = append(there, b)
 		}
 	}
@@ -243,12 +267,13 @@ func (c *comparison) config(s *Scenario) (bench.Config, error) {
 // run measures one broker once, in a process of its own.
 func (c *comparison) run(ctx context.Context, s *Scenario, b *Broker, config bench.Config) Measurement {
 	run := Measurement{Broker: b.Name}
-	p, err := start(ctx, b, c.places[b.Name], s.Settings[b.Name])
+	p, err := start(ctx, b, s.Over, &c.certs, c.places[b.Name], s.Settings[b.Name])
 	if err != nil {
 		run.Error = "start: " + err.Error()
 		return run
 	}
 	config.Addr, config.PID = p.addr, p.cmd.Process.Pid
+	s.Over.trust(&config, &c.certs)
 	run.Report, err = c.Options.Run(ctx, config)
 	if over := p.over(); over != nil {
 		err = over

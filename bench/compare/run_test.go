@@ -16,14 +16,15 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench"
+	"github.com/penstock-mqtt/penstock/bench/internal/pki"
 	"github.com/penstock-mqtt/penstock/engine"
 )
 
 // The test binary is a broker when it is called so: `compare.test broker PORT`, and
-// `compare.test deaf PORT` is one that takes no notice of SIGTERM.
+// `compare.test deaf PORT` is one that takes no notice of SIGTERM. What follows the port are further listeners.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && (os.Args[1] == "broker" || os.Args[1] == "deaf") {
-		if err := serve(os.Args[2]); err != nil {
+	if len(os.Args) >= 3 && (os.Args[1] == "broker" || os.Args[1] == "deaf") {
+		if err := serve(os.Args[2], os.Args[3:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -32,10 +33,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func serve(port string) error {
+func serve(port string, listeners []string) error {
 	cfg := engine.DefaultConfig()
-	if err := cfg.Set("listeners.0.address", "127.0.0.1:"+port); err != nil {
-		return err
+	cfg.Listeners[0].Address = "127.0.0.1:" + port
+	for _, text := range listeners {
+		l, err := engine.ParseListener(text)
+		if err != nil {
+			return err
+		}
+		cfg.Listeners = append(cfg.Listeners, l)
 	}
 	broker, err := engine.New(cfg, engine.Parts{})
 	if err != nil {
@@ -59,15 +65,20 @@ type load struct {
 	report  func(n int, c bench.Config) (*bench.Report, error)
 }
 
-func (l *load) run(_ context.Context, c bench.Config) (*bench.Report, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *load) run(ctx context.Context, c bench.Config) (*bench.Report, error) {
 	conn, err := net.Dial("tcp", c.Addr)
 	if err != nil {
 		l.t.Errorf("the broker of %+v does not serve: %v", c, err)
 	} else {
 		conn.Close()
 	}
+	return l.give(ctx, c)
+}
+
+// give gives the figures without looking for the broker.
+func (l *load) give(_ context.Context, c bench.Config) (*bench.Report, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.configs = append(l.configs, c)
 	return l.report(len(l.configs), c)
 }
@@ -299,7 +310,11 @@ func TestOnlyTakesWhatItsRatesNeed(t *testing.T) {
 }
 
 func TestWhoDoesNotEndIsKilled(t *testing.T) {
-	p, err := start(t.Context(), &Broker{Name: "deaf", Command: words{self(t), "deaf", "{port}"}}, nil, "")
+	certs, err := pki.Write(t.TempDir(), pki.ECDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := start(t.Context(), &Broker{Name: "deaf", Command: words{self(t), "deaf", "{port}"}}, "", &certs, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,10 @@ type Spec struct {
 //	{port}  a free port of 127.0.0.1     {conf}  the file made from Config
 //	{dir}   an empty folder              {bin}   what Build is to make
 //	{self}  this program                 {spec}  the folder of the spec
+//
+// and, for what it is to serve besides TCP, the ports {port-tls}, {port-mtls}, {port-ws} and {port-wss} with the files
+// {cert}, {key} and {ca}, made for the comparison on ECDSA P-256. In a scenario over a transport whose port it is not given
+// it takes no part.
 type Broker struct {
 	Name    string `yaml:"name"`
 	Command words  `yaml:"command"`
@@ -49,6 +53,7 @@ type Broker struct {
 type Scenario struct {
 	Name       string            `yaml:"name"`
 	Title      string            `yaml:"title"`
+	Over       Over              `yaml:"over"`    // what lies under MQTT: tcp, tls, mtls, ws or wss
 	Run        string            `yaml:"run"`     // scenario or preset of package bench
 	With       options           `yaml:"with"`    // its options, by the names of the command's flags
 	Measure    Measure           `yaml:"measure"` // what is compared; CPU when nothing is said
@@ -241,6 +246,6 @@ func (s *Spec) scenario(name string) *Scenario {
 }
 
 // takesPart tells whether a broker is measured in a scenario.
-func (c *Scenario) takesPart(broker string) bool {
-	return len(c.Brokers) == 0 || slices.Contains(c.Brokers, broker)
+func (c *Scenario) takesPart(b *Broker) bool {
+	return (len(c.Brokers) == 0 || slices.Contains(c.Brokers, b.Name)) && b.serves(c.Over)
 }

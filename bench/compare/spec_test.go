@@ -87,6 +87,7 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"at_most: 1/6", "at_most: 1/6\n    below: 5", "spec.yaml:16: scenario first: at_most and below are two targets"},
 		{"measure: p99", "measure: speed", `spec.yaml:25: measure: "speed" is neither cpu`},
 		{"run: openloop", "runs: openloop", `spec.yaml:24: unknown field "runs"`},
+		{"run: openloop", "run: openloop\n    over: quic", `spec.yaml:25: over: "quic" is none of tcp, tls, mtls, ws and wss`},
 		{"name: second", "name: first", "spec.yaml:23: scenario first: there are two of them"},
 		{"of a in first", "of a in third", `spec.yaml:28: rate: there is no scenario "third"`},
 		{"of a in first", "of a in second", "spec.yaml:28: rate: scenario second is not measured before this one"},

@@ -207,7 +207,7 @@ func (r *Result) circumstances() []string {
 	}
 	if env.Cores > 0 {
 		all = append(all, "machine: "+machine(env),
-			fmt.Sprintf("generator: %s, %s, GOGC %s; load and broker share the machine, TCP on loopback", env.Version, env.Go, env.GOGC),
+			fmt.Sprintf("generator: %s, %s, GOGC %s; load and broker share the machine and its loopback", env.Version, env.Go, env.GOGC),
 			fmt.Sprintf("others used %s of the machine's CPU in the median run, %s in the worst", human.Percent(others.Median), human.Percent(others.Max)))
 	}
 	rounds := fmt.Sprintf("medians of %s (lowest – highest), a fresh broker process each, brokers taking turns", human.Plural(r.Rounds, "round"))

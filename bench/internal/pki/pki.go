@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -57,6 +58,21 @@ func Write(dir string, kind Kind) (Files, error) {
 		issueNew(kind, server, root, ca, f.Cert, f.Key),
 		issueNew(kind, client, root, ca, f.ClientCert, f.ClientKey),
 	)
+}
+
+// Client is the configuration of a client that trusts the authority and shows its certificate to whoever asks.
+func (f Files) Client() (*tls.Config, error) {
+	text, err := os.ReadFile(f.CA)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.LoadX509KeyPair(f.ClientCert, f.ClientKey)
+	if err != nil {
+		return nil, err
+	}
+	ca := x509.NewCertPool()
+	ca.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{pair}}, nil
 }
 
 func draft(serial int64, name string) *x509.Certificate {

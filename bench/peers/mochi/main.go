@@ -1,4 +1,5 @@
-// Command mochi serves MQTT over TCP with mochi-mqtt, for comparisons: everyone may connect and do all, nothing is stored.
+// Command mochi serves MQTT over TCP with mochi-mqtt, and where it is told over TLS and WebSocket, for comparisons: everyone
+// may connect and do all, nothing is stored.
 //
 // It stands on the library's own defaults, which matter to who compares: 8,192 unacknowledged or waiting QoS 1 and 2 messages
 // a client (-inflight; what comes on top is dropped), 8,192 packets waiting to be written to a client (-pending; QoS 0
@@ -31,6 +32,8 @@ func serve() error {
 	addr := flag.String("addr", "127.0.0.1:1883", "listen on this `host:port`")
 	inflight := flag.Uint("inflight", uint(limits.MaximumInflight), "most unacknowledged or waiting messages a client, up to 65535")
 	pending := flag.Int("pending", int(limits.MaximumClientWritesPending), "most packets waiting to be written to a client")
+	var secure secured
+	secure.flags()
 	version := flag.Bool("version", false, "say which version of the library this is and leave")
 	flag.Parse()
 	if *version {
@@ -50,6 +53,9 @@ func serve() error {
 		return err
 	}
 	if err := server.AddListener(listeners.NewTCP(listeners.Config{ID: "tcp", Address: *addr})); err != nil {
+		return err
+	}
+	if err := secure.listen(server); err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 1)
