@@ -95,7 +95,7 @@ var layers = map[string]layer{
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
-	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec codec/client engine/internal/certs/certstest"},
+	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},

@@ -176,7 +176,7 @@ func stacks() string {
 // goroutines counts those that a broker, its loops or its store have started.
 func goroutines() (n int) {
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
-		for _, mark := range []string{"penstock/engine.(", "penstock/engine/internal/", "penstock/engine/store.", "gnet/v2.(*eventloop)"} {
+		for _, mark := range []string{"penstock/engine.(", "penstock/engine/internal/", "penstock/engine/store.", "penstock/codec.(*Handshakes)", "gnet/v2.(*eventloop)"} {
 			if strings.Contains(g, mark) {
 				n++
 				break

@@ -21,6 +21,8 @@ type Conn struct {
 	r    mqtt.Reader
 	buf  []byte
 	rest []byte // read and not looked at; in buf
+
+	layer net.Conn // what TLS and WebSocket make of the socket; nil: plain
 }
 
 // Dial opens a connection. It comes from one of many addresses of this machine, so that a long test does not run out of
