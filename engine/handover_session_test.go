@@ -19,7 +19,6 @@ func (byName) Authenticate(_ context.Context, r *auth.Request) auth.Decision {
 	return auth.Decision{Result: auth.Allow, Principal: "user " + r.Username, Superuser: r.Username == "root"}
 }
 
-
 func TestOpenExchangesGoOnBehindAHandOver(t *testing.T) {
 	r := newRelay(t, settings(), Parts{})
 	pub := r.join("pub")

@@ -81,12 +81,13 @@ func (l *loop) forgetSession(s *sess) {
 	}
 }
 
-// lifetime is what is left until a tick; 0 is no limit.
+// lifetime is what is left until a tick that after gave; 0 is no limit. The tick that it added is added again by the
+// next process: times do not grow from one to the other.
 func (l *loop) lifetime(at uint32) store.Lifetime {
 	if at == 0 {
 		return store.Lifetime{}
 	}
-	left := max(int64(at)-int64(l.tick), 1)
+	left := max(int64(at)-int64(l.tick)-1, 1)
 	return store.Lifetime{Left: uint32((time.Duration(left)*tickLength + time.Second - 1) / time.Second), Wall: time.Now().Unix()}
 }
 
