@@ -329,6 +329,9 @@ func (c *conn) closed() {
 	if c.state == gone {
 		return
 	}
+	if c.state < connected && c.reason == 0 {
+		c.countLeft()
+	}
 	if y := c.layers(); y != nil {
 		y.Gone()
 	}

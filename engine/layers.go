@@ -112,6 +112,7 @@ func (l *loop) introduced(c *conn, y *layers, h *codec.ProxyHeader) error {
 			c.lst.refuse(refusedPerAddress)
 			return errPerAddress
 		}
+		c.lst.early.Add(-o.early) // of a header in pieces: from now on it is weighed for the source too
 		o.from, o.early = from, 0
 	}
 	return nil
@@ -170,6 +171,9 @@ func (l *loop) undone(c *conn, y *layers, err error) {
 	var fault *codec.Fault
 	switch {
 	case err == io.EOF:
+		if c.state < connected {
+			c.countLeft()
+		}
 	case errors.As(err, &fault):
 		c.lst.refuse(rejection(fault.Cause))
 		l.log.Debug("connection refused", "listener", c.lst.name, "remote", c.remote(), "client", c.clientID(), "reason", fault.Cause.String(), "err", fault.Err)

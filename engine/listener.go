@@ -47,6 +47,7 @@ type listener struct {
 	pace       pace
 	refused    [rejections]atomic.Uint64
 	connects   [256]atomic.Uint64 // CONNECTs that were refused, by reason code
+	left       [2]atomic.Uint64   // connections that their peers ended before an answer: to the CONNECT, in the TLS handshake
 }
 
 // rules are what a listener's settings come to, ready for use.

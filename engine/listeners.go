@@ -24,6 +24,8 @@ type ListenerStats struct {
 	Refused  map[string]uint64 // connections that came to nothing before their CONNECT, or whose transport broke later, by reason
 
 	ConnectsRefused map[string]uint64 // CONNECTs that were not accepted, by reason code
+	LeftConnect     uint64            // connections that their peers ended before their CONNECT was answered
+	LeftHandshake   uint64            // and before that, in the TLS handshake: mostly clients that do not trust our certificate
 
 	Certificates  []CertificateExpiry // of tls and wss, the soonest first
 	Reloads       uint64              // of certificates and what belongs to them
@@ -57,6 +59,7 @@ func (lst *listener) stats() ListenerStats {
 		Connections: int(lst.count.Load()), Connecting: int(lst.connecting.Load()), EarlyBytes: lst.early.Load(), Waiting: lst.waiting.Load(),
 		Accepted: a.Accepted(), Shed: a.Shed(),
 		Refused: map[string]uint64{}, ConnectsRefused: map[string]uint64{},
+		LeftConnect: lst.left[0].Load(), LeftHandshake: lst.left[1].Load(),
 		Reloads: lst.reloads.Load(), ReloadsFailed: lst.reloadsFailed.Load(),
 	}
 	for r := range rejections {
@@ -75,6 +78,15 @@ func (lst *listener) stats() ListenerStats {
 		}
 	}
 	return s
+}
+
+// countLeft counts a connection that its peer ends before its CONNECT is answered.
+func (c *conn) countLeft() {
+	during := 0
+	if y := c.layers(); y != nil && y.TLS != nil && !y.TLS.Open() {
+		during = 1
+	}
+	c.lst.left[during].Add(1)
 }
 
 // Rejections lists the reasons for which a listener of a kind can refuse connections: the keys that

@@ -16,6 +16,7 @@ var (
 	listenerShed        = counter("listener_shed", "Connections closed at once for want of descriptors.", "listener")
 	listenerRefused     = counter("listener_refused", "Connections that came to nothing before their CONNECT, or whose transport broke later.", "listener", "reason")
 	listenerConnects    = counter("listener_connects_refused", "CONNECT packets that were not accepted.", "listener", "reason")
+	listenerLeft        = counter("listener_left", "Connections that their peers ended before their CONNECT was answered, or in the TLS handshake.", "listener", "during")
 
 	certificateExpiry = gauge("tls_certificate_expiry_timestamp_seconds", "When a certificate, an authority or a revocation list ends, in seconds since 1970.", "listener", "file", "subject")
 	reloads           = counter("tls_reloads", "Readings of the listener's certificates, keys, authorities and revocation lists since the start; after one that failed the old ones stay.", "listener", "result")
@@ -49,6 +50,10 @@ func (out sink) listener(l *engine.ListenerStats) {
 	out.put(listenerShed, float64(l.Shed), name)
 	for _, reason := range engine.Rejections(l.Kind) { // those that never happened, too: a rate needs a beginning
 		out.put(listenerRefused, float64(l.Refused[reason]), name, reason)
+	}
+	out.put(listenerLeft, float64(l.LeftConnect), name, "connect")
+	if len(l.Certificates) > 0 {
+		out.put(listenerLeft, float64(l.LeftHandshake), name, "handshake")
 	}
 	for reason, n := range l.ConnectsRefused {
 		out.put(listenerConnects, float64(n), name, reason)

@@ -21,6 +21,8 @@ func TestEveryFigureOfAListenerIsExported(t *testing.T) {
 		func(l *engine.ListenerStats, n int) { l.Shed = uint64(n) },
 		func(l *engine.ListenerStats, n int) { l.Refused = map[string]uint64{"silent": uint64(n)} },
 		func(l *engine.ListenerStats, n int) { l.ConnectsRefused = map[string]uint64{"banned": uint64(n)} },
+		func(l *engine.ListenerStats, n int) { l.LeftConnect = uint64(n) },
+		func(l *engine.ListenerStats, n int) { l.LeftHandshake = uint64(n) },
 		func(l *engine.ListenerStats, n int) { l.Certificates[0].NotAfter = time.Unix(int64(n), 0) },
 		func(l *engine.ListenerStats, n int) { l.Reloads = uint64(n) },
 		func(l *engine.ListenerStats, n int) { l.ReloadsFailed = uint64(n) },

@@ -26,7 +26,9 @@ type Listener struct {
 	Shed     uint64            `json:"shed"`    // closed at once for want of descriptors
 	Refused  map[string]uint64 `json:"refused"` // by reason; those that happened, before a CONNECT or when the transport broke later
 
-	ConnectsRefused map[string]uint64 `json:"connects_refused"` // by reason code
+	ConnectsRefused map[string]uint64 `json:"connects_refused"`         // by reason code
+	LeftConnect     uint64            `json:"left_connect"`             // ended by their peers before their CONNECT was answered
+	LeftHandshake   uint64            `json:"left_handshake,omitempty"` // and before that, in the TLS handshake
 
 	Certificates  []Certificate `json:"certificates,omitempty"` // authorities and revocation lists among them, the soonest first
 	Reloads       uint64        `json:"reloads,omitempty"`
@@ -59,7 +61,8 @@ func (s *Server) listeners(w http.ResponseWriter, _ *http.Request) {
 		shown := Listener{
 			Name: l.Name, URL: l.URL, Kind: string(l.Kind),
 			Connections: l.Connections, Connecting: l.Connecting, EarlyBytes: l.EarlyBytes, Waiting: l.Waiting,
-			Accepted: l.Accepted, Shed: l.Shed, Refused: l.Refused, ConnectsRefused: l.ConnectsRefused, Reloads: l.Reloads, ReloadsFailed: l.ReloadsFailed,
+			Accepted: l.Accepted, Shed: l.Shed, Refused: l.Refused, ConnectsRefused: l.ConnectsRefused,
+			LeftConnect: l.LeftConnect, LeftHandshake: l.LeftHandshake, Reloads: l.Reloads, ReloadsFailed: l.ReloadsFailed,
 		}
 		for _, c := range l.Certificates {
 			shown.Certificates = append(shown.Certificates, Certificate(c))
