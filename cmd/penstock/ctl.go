@@ -23,11 +23,12 @@ type CtlCmd struct {
 	Key    string `placeholder:"FILE" help:"Its key."`
 	JSON   bool   `name:"json" help:"Print JSON as the API answers it; clients are an object a line."`
 
-	Status  ctlStatus  `cmd:"" help:"The broker at a glance."`
-	Clients ctlClients `cmd:"" help:"List clients."`
-	Client  ctlClient  `cmd:"" help:"Show one client with its subscriptions."`
-	Kick    ctlKick    `cmd:"" help:"Disconnect a client."`
-	Reload  ctlReload  `cmd:"" help:"Make the broker read its configuration again."`
+	Status    ctlStatus    `cmd:"" help:"The broker at a glance."`
+	Listeners ctlListeners `cmd:"" help:"Show the listeners: connections, what was refused and why, certificates."`
+	Clients   ctlClients   `cmd:"" help:"List clients."`
+	Client    ctlClient    `cmd:"" help:"Show one client with its subscriptions."`
+	Kick      ctlKick      `cmd:"" help:"Disconnect a client."`
+	Reload    ctlReload    `cmd:"" help:"Make the broker read its configuration again."`
 }
 
 const api = "/api/v1/"
@@ -70,7 +71,7 @@ const ctlPage = 1000
 func (c *ctlClients) Run(ctl *CtlCmd, out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !ctl.JSON {
-		fmt.Fprintln(w, "CLIENT\tVERSION\tADDRESS\tUSER\tSINCE\tSUBSCRIPTIONS\tINFLIGHT\tQUEUED\tLOOP")
+		fmt.Fprintln(w, "CLIENT\tVERSION\tTRANSPORT\tADDRESS\tUSER\tSINCE\tSUBSCRIPTIONS\tINFLIGHT\tQUEUED\tLOOP")
 	}
 	q := url.Values{"prefix": {c.Prefix}, "contains": {c.Contains}, "online": {strconv.FormatBool(c.Online)}}
 	for left := c.Limit; ; {
@@ -104,9 +105,9 @@ func (ctl *CtlCmd) line(w, raw io.Writer, c *admin.Client) error {
 	}
 	address, since := "away", "-"
 	if c.Connected {
-		address, since = c.Remote, c.ConnectedSince.Local().Format(time.DateTime)
+		address, since = shown(c.Remote), c.ConnectedSince.Local().Format(time.DateTime)
 	}
-	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n", shown(c.ClientID), c.Version, address, shown(c.Username), since,
+	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n", shown(c.ClientID), c.Version, shown(c.Transport), address, shown(c.Username), since,
 		c.Subscriptions, c.Inflight, c.Queued, c.Loop)
 	return err
 }
@@ -126,7 +127,9 @@ func (c *ctlClient) Run(ctl *CtlCmd, out io.Writer) error {
 	fmt.Fprintf(w, "user\t%s\n", shown(d.Username))
 	fmt.Fprintf(w, "version\t%s\n", d.Version)
 	if d.Connected {
-		fmt.Fprintf(w, "connected\tfrom %s to %s since %s\n", d.Remote, d.Listener, d.ConnectedSince.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "connected\tfrom %s to %s since %s\n", origin(&d.Client), shown(d.Listener), d.ConnectedSince.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "transport\t%s\n", d.Transport)
+		printTLS(w, d.TLS)
 		fmt.Fprintf(w, "keep alive\t%s\n", seconds(d.KeepAliveSeconds))
 	} else {
 		fmt.Fprintf(w, "connected\tno\n")
