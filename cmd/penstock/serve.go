@@ -44,6 +44,9 @@ func (s *serveCmd) Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	go tidyMemory(ctx)
 	return sv.attend(signals)
 }
 
