@@ -16,7 +16,7 @@ type ListenerStats struct {
 
 	Connections int   // open, accepted clients or not
 	Connecting  int   // those whose CONNECT is not answered
-	EarlyBytes  int64 // kept of them
+	EarlyBytes  int64 // memory for what is kept of them
 	Waiting     bool  // connections wait in the backlog until there are fewer of them
 
 	Accepted uint64            // connections handed to the loops
