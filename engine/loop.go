@@ -24,6 +24,7 @@ type loop struct {
 	now     time.Duration // monotonic since the broker began; of the running callback
 	entered time.Duration // when the running callback began, by the machine's clock
 	tick    uint32        // now in ticks
+	culled  uint32        // tick of the last look for silent connections
 	pool    fanout.Pool
 	router  *fanout.Router
 	count   counters
