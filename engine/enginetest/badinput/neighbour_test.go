@@ -2,6 +2,9 @@ package badinput
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +21,9 @@ type neighbour struct {
 	done chan struct{}
 	n    uint32
 	slow time.Duration // the longest that a message took
+
+	mu   sync.Mutex
+	took []time.Duration // by each message
 }
 
 // settle lets the two move in.
@@ -50,9 +56,33 @@ func (n *neighbour) live() {
 		if !n.arrives() || !n.acknowledged() {
 			return
 		}
-		n.slow = max(n.slow, time.Since(began))
+		n.note(time.Since(began))
 		time.Sleep(200 * time.Microsecond) // leave the processors to those who make trouble
 	}
+}
+
+func (n *neighbour) note(took time.Duration) {
+	n.slow = max(n.slow, took)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.took = append(n.took, took)
+}
+
+// times is how long each message took until now.
+func (n *neighbour) times() []time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.took)
+}
+
+// quantiles tells of times in one line.
+func quantiles(d []time.Duration) string {
+	if len(d) == 0 {
+		return "none"
+	}
+	d = slices.Sorted(slices.Values(d))
+	at := func(q float64) time.Duration { return d[int(q*float64(len(d)-1))].Round(10 * time.Microsecond) }
+	return fmt.Sprintf("%d of them, p50 %v, p99 %v, longest %v", len(d), at(0.5), at(0.99), at(1))
 }
 
 func (n *neighbour) arrives() bool {

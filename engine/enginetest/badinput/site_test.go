@@ -92,20 +92,27 @@ func (s *site) dial(name string) *rig.Conn {
 func (s *site) open(name string) *rig.Conn {
 	s.t.Helper()
 	c := s.dial(name)
-	if name == "tls" || name == "wss" {
-		if _, err := c.Secure(s.trusting()); err != nil {
-			s.t.Fatalf("%s: %v", name, err)
-		}
-	}
-	if name == "ws" || name == "wss" {
-		if err := c.Upgrade(s.at[name], engine.DefaultPath); err != nil {
-			s.t.Fatalf("%s: %v", name, err)
-		}
-	}
-	if name == "proxy" {
-		write(s.t, c, []byte("PROXY TCP4 192.0.2.7 198.51.100.1 50000 1883\r\n"))
+	if err := s.layers(name, c); err != nil {
+		s.t.Fatalf("%s: %v", name, err)
 	}
 	return c
+}
+
+// layers puts the layers of a listener on a connection.
+func (s *site) layers(name string, c *rig.Conn) error {
+	if name == "tls" || name == "wss" {
+		if _, err := c.Secure(s.trusting()); err != nil {
+			return err
+		}
+	}
+	switch name {
+	case "ws", "wss":
+		return c.Upgrade(s.at[name], engine.DefaultPath)
+	case "proxy":
+		_, err := c.Write([]byte(proxyV1))
+		return err
+	}
+	return nil
 }
 
 // enter opens a connection and a clean session on it.
