@@ -74,17 +74,17 @@ var layers = map[string]layer{
 	},
 
 	// load from outside, any broker
-	"bench/internal/loop":   {imports: "codec" + gnet + sys},
+	"bench/internal/loop":   {imports: "codec" + gnet + sys, tests: "bench/internal/pki"}, // what lies under MQTT is not what it judges
 	"bench/internal/hist":   {imports: hdr},
 	"bench/internal/proc":   {},
 	"bench/internal/human":  {},
-	"bench/internal/pki":    {},
+	"bench/internal/pki":    {},                                                             // certificates for a comparison or a test
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
 		imports: "codec codec/client codec/mqtt bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
-		tests:   "engine bench/internal/faulty",
+		tests:   "engine bench/internal/faulty bench/internal/pki",
 	},
-	"bench/compare": {imports: "bench bench/internal/human codec/client codec/mqtt" + yaml, tests: "engine"},
+	"bench/compare": {imports: "bench bench/internal/human bench/internal/pki codec/client codec/mqtt" + yaml, tests: "engine"},
 
 	// on top of the core
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
