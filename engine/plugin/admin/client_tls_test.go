@@ -73,7 +73,7 @@ func TestCertificatesAndTheirReloadsAreSeen(t *testing.T) {
 		}
 	}
 	l := e.listener("tls")
-	if len(l.Certificates) != 2 || !l.Certificates[0].NotAfter.Equal(l.Certificates[0].NotAfter) || l.Reloads < 1 || l.ReloadsFailed < 1 {
+	if len(l.Certificates) != 2 || !l.Certificates[0].NotAfter.Equal(end) || l.Reloads < 1 || l.ReloadsFailed < 1 {
 		t.Errorf("the API says %+v", l)
 	}
 	if got := e.listener("tcp"); got.Certificates != nil {
