@@ -73,7 +73,8 @@ type benchRunCmd struct {
 
 // Help ends the help of the command.
 func (*benchRunCmd) Help() string {
-	return "What is not given is the scenario's default; the report names all that held. Ctrl-C ends a run early, and what was counted " +
+	return "All scenarios run over TCP, TLS, WebSocket and unix sockets, as the address says; the flags marked TLS are for tls:// and wss://.\n\n" +
+		"What is not given is the scenario's default; the report names all that held. Ctrl-C ends a run early, and what was counted " +
 		"until then is reported. Exit status: 0 when the run was clean, 3 when there were faults (messages lost, doubled, out of order or " +
 		"damaged, connections dropped), 1 when it could not run or was asked for what cannot be, 2 when the command line was not understood.\n\n" +
 		"penstock bench compare --help tells how to set several brokers side by side.\n\n" + scenarioList()

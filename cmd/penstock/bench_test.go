@@ -64,6 +64,17 @@ func TestBenchWritesOneFormToStdout(t *testing.T) {
 	}
 }
 
+func TestBenchGoesOverWebSocketAndUnixSockets(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	p := start(t, "--listen", "ws://127.0.0.1:0/way", "--listen", "unix://"+socket, "--admin", "off")
+	for _, addr := range []string{p.awaitLine(`^penstock: listening on (ws://.*)$`), p.awaitLine(`^penstock: listening on (unix://.*)$`)} {
+		code, stdout, stderr := runArgs(slices.Concat([]string{"bench", "p2p", "--addr", addr}, short)...)
+		if code != exitOK || stderr != "" || !strings.Contains(stdout, addr) || !strings.Contains(stdout, "no faults") {
+			t.Errorf("%s: exit %d, stderr %q, stdout:\n%s", addr, code, stderr, stdout)
+		}
+	}
+}
+
 func TestBenchFailsWithTheBrokersFaults(t *testing.T) {
 	p := start(t, "--listen", "tcp://127.0.0.1:0", "--admin", "off", "--set", "session.max_queued_messages=10") // forgetful
 	addr := p.awaitLine(listening)
