@@ -98,7 +98,9 @@ func TestConnectingPerAddress(t *testing.T) {
 	turned := uint64(0)
 	away := func(address string) {
 		t.Helper()
-		s.ended(address, from(address))
+		c := from(address)
+		s.ended(address, c)
+		_ = c.TCPConn.Close()
 		turned++
 		s.refused(address, "proxy", map[string]uint64{"max_connecting_per_address": turned})
 	}

@@ -142,9 +142,9 @@ func (s *site) trusting() *tls.Config {
 func (s *site) pass(d time.Duration) {
 	s.t.Helper()
 	s.Advance(d)
-	for i := range s.Loops() {
-		before := looks(s.Loops()[i])
-		if !rig.Eventually(func() bool { return looks(s.Loops()[i]) > before+1 }) {
+	before := s.Loops()
+	for i, l := range before {
+		if !rig.Eventually(func() bool { return looks(s.Loops()[i]) > looks(l)+1 }) { // one may have begun before
 			s.t.Fatalf("loop %d does not look at the clock: %+v", i, s.Loops()[i])
 		}
 	}
@@ -192,6 +192,10 @@ func (s *site) ended(what string, c *rig.Conn) (said []byte) {
 // leave ends all of it: the neighbours have noticed nothing, and nothing is left.
 func (s *site) leave() {
 	s.t.Helper()
+	before := len(s.n.times())
+	if !rig.Eventually(func() bool { return len(s.n.times()) > before+2 }) {
+		s.t.Error("the neighbours are not served any more")
+	}
 	s.n.leave()
 	for _, c := range s.conns {
 		_ = c.TCPConn.Close()
