@@ -77,6 +77,9 @@ func (t *TLS) Feed(b []byte, s *Scratch, to Sink) error {
 // neither a goroutine nor a turn.
 func (t *TLS) gather(b []byte) error {
 	held, err := t.hs.take(b)
+	if err == nil && t.phase == tlsShaking && len(held) == len(b) {
+		err = plainAlert(b) // the flights before are read
+	}
 	if err != nil || t.phase == tlsShaking || t.hs.client {
 		return err
 	}

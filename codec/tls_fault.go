@@ -3,6 +3,7 @@ package codec
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -27,6 +28,16 @@ func tlsFault(err error) *Fault {
 		return f
 	}
 	return &Fault{tlsCause(err), err}
+}
+
+// plainAlert finds a fatal alert that is not encrypted where a flight begins. OpenSSL's clients send one when they do not
+// trust our certificate, also where crypto/tls expects an encrypted record by then and would speak of a bad one; and as they
+// close at once, the handshake's goroutine may never come to read it.
+func plainAlert(b []byte) error {
+	if len(b) >= 7 && b[0] == 0x15 && b[1] == 3 && b[3] == 0 && b[4] == 2 && b[5] == 2 {
+		return &Fault{TLSAlert, fmt.Errorf("remote error: %w", tls.AlertError(b[6]))}
+	}
+	return nil
 }
 
 func tlsCause(err error) Cause {
