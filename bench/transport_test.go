@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,10 +74,14 @@ func (s *secured) over(name string, c bench.Config) bench.Config {
 
 func TestEveryScenarioRunsOverEveryTransport(t *testing.T) {
 	s := startSecured(t, pki.ECDSA)
-	for _, c := range []bench.Config{
+	all := []bench.Config{
 		{Scenario: "p2p", Publishers: 5, QoS: 1},
 		{Scenario: "p2p", Publishers: 2, Payload: 100_000, Window: 4},
+		{Scenario: "fanin", Publishers: 20},
 		{Scenario: "fanout", Subscribers: 20, QoS: 2},
+		{Scenario: "shared", Publishers: 10, Subscribers: 3},
+		{Scenario: "wildcard", Publishers: 7, Clients: 20, Filters: 6, Topics: 40},
+		{Scenario: "mixed", Clients: 10, Rate: 1000},
 		{Scenario: "openloop", Publishers: 3, Rate: 2000},
 		{Scenario: "slow-consumer", Subscribers: 3, Clients: 2, Rate: 1000},
 		{Scenario: "connect", Clients: 5},
@@ -86,7 +91,14 @@ func TestEveryScenarioRunsOverEveryTransport(t *testing.T) {
 		{Scenario: "reconnect-storm", Clients: 50},
 		{Scenario: "will-storm", Clients: 50},
 		{Scenario: "handshake-storm", Clients: 50},
-	} {
+		{Scenario: "figures", Clients: 30, Publishers: 5},
+	}
+	for _, scenario := range bench.Scenarios() {
+		if !slices.ContainsFunc(all, func(c bench.Config) bool { return c.Scenario == scenario.Name }) {
+			t.Errorf("%s is not among them", scenario.Name)
+		}
+	}
+	for _, c := range all {
 		for threads, name := range transports {
 			t.Run(fmt.Sprintf("%s of %d over %s", c.Scenario, c.Payload, name), func(t *testing.T) {
 				c := s.over(name, brief(c, ""))
