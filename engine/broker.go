@@ -182,6 +182,9 @@ func (b *Broker) Start() (err error) {
 	if err := b.recover(); err != nil {
 		return err
 	}
+	for _, lst := range b.listeners {
+		lst.ownFile() // not before: until here the process before may have to go on
+	}
 	b.serve()
 	b.started.Store(true)
 	b.sys.start()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // relay is a chain of brokers each of which takes the place of the one before, as processes do. They have one clock.
@@ -22,13 +23,14 @@ type relay struct {
 	parts Parts
 	clock steered
 	addr  string
-	state int // bytes of the last state
+	mem   *store.Memory // nil: no store
 	ends  sync.WaitGroup
 }
 
 func newRelay(t *testing.T, cfg Config, parts Parts) *relay {
 	t.Helper()
 	r := &relay{t: t, cfg: cfg, parts: parts}
+	r.mem, _ = parts.Store.(*store.Memory)
 	r.parts.Clock = r.clock.now
 	r.Broker = unstarted(t, cfg, r.parts)
 	if err := r.Start(); err != nil {
@@ -47,8 +49,11 @@ func (r *relay) pass() {
 	r.t.Helper()
 	before := r.Broker
 	next, state := r.leave()
-	r.state = state.Len()
 	next.parts.State = state
+	if r.mem != nil {
+		r.mem = r.mem.Reopen()
+		next.parts.Store = r.mem
+	}
 	if err := next.Start(); err != nil {
 		r.t.Fatalf("start on the state of the broker before: %v", err)
 	}

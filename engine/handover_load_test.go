@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/client"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // fleet is clients that connect again and again, whatever happens to the broker.
@@ -159,10 +160,16 @@ func (f *fleet) publish(l *ledger, topic string, qos byte, enough *atomic.Bool) 
 }
 
 func TestNothingIsLostInAChainOfHandOversUnderLoad(t *testing.T) {
+	t.Run("in memory", func(t *testing.T) { chain(t, Parts{}) })
+	t.Run("with a store", func(t *testing.T) { chain(t, Parts{Store: store.NewMemory()}) })
+}
+
+func chain(t *testing.T, parts Parts) {
+	t.Helper()
 	cfg := settings()
 	cfg.Session.MaxQueuedMessages = 1 << 20 // what a subscriber that lags is owed is not the matter here
 	cfg.Session.MaxQueuedBytes = 1 << 30
-	r := newRelay(t, cfg, Parts{})
+	r := newRelay(t, cfg, parts)
 	f := newFleet(t, r.addr)
 	books := &ledger{acked: map[string]map[int]bool{}, started: map[string]int{}}
 	seen := map[string]*receipts{}

@@ -1,13 +1,13 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
+	"errors"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/client"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/certs/certstest"
 )
 
@@ -215,23 +216,105 @@ func (f *fleet) takeOver(id string) (answer string, err error) {
 	return w.hear(), nil
 }
 
-func TestASocketFileOutlivesTheHandOver(t *testing.T) {
+func TestASocketFileGoesWithTheLastBroker(t *testing.T) {
 	r, addrs, _ := doors(t)
-	for range 3 {
-		r.pass()
-		w := newWire(t, "unix", strings.TrimPrefix(addrs[KindUnix], "unix://"), mqtt.V311)
+	path := strings.TrimPrefix(addrs[KindUnix], "unix://")
+	works := func() {
+		t.Helper()
+		w := newWire(t, "unix", path, mqtt.V311)
 		w.say(hello("c"))
 		w.expect("connack 0x00")
+		_ = w.Close()
 	}
-	var state bytes.Buffer
-	if err := r.HandOver(soon(t), &state); err != nil {
+	for range 3 {
+		next, _ := r.leave()
+		next.parts.State = strings.NewReader("nothing")
+		if err := next.Start(); err == nil {
+			t.Fatal("start on nonsense")
+		}
+		if err := r.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		works()
+		r.pass()
+		r.ends.Wait()
+		works()
+	}
+	if err := r.Stop(soon(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Resume(); err != nil {
-		t.Fatal(err)
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file of the socket: got %v, want it gone", err)
 	}
-	w := newWire(t, "unix", strings.TrimPrefix(addrs[KindUnix], "unix://"), mqtt.V311)
-	w.say(hello("c"))
+}
+
+// What Publish has taken is handed over, whenever the hand-over comes; what it has not is told.
+func TestTheEmbeddersMessagesAreHandedOverOrRefused(t *testing.T) {
+	cfg := settings()
+	cfg.Session.MaxQueuedMessages = 1 << 20
+	r := newRelay(t, cfg, Parts{})
+	for _, id := range []string{"a", "b", "c"} {
+		r.join(id).subscribe(0, 1, "t/#")
+	}
+	total := 0
+	for range 5 {
+		count := make(chan int, 4)
+		var begun atomic.Int64
+		b := r.Broker
+		for i := range 4 {
+			go func() {
+				n := 0
+				for b.Publish(context.Background(), Message{Topic: []byte("t/" + strconv.Itoa(i)), QoS: 1}) == nil {
+					n++
+					begun.Add(1)
+				}
+				count <- n
+			}()
+		}
+		until(t, "messages", func() bool { return begun.Load() > 20 })
+		next, state := r.leave()
+		next.parts.State = state
+		if err := next.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			total += <-count
+		}
+		r.Broker = next
+		r.ends.Go(func() { stop(t, b) })
+		for _, id := range []string{"a", "b", "c"} {
+			if c, _, ok, err := r.Client(soon(t), id); !ok || err != nil || c.Queued+c.Inflight != total {
+				t.Errorf("%s: got %+v %v, want %d messages", id, c, err, total)
+			}
+		}
+	}
+}
+
+// undecided answers when it is told to.
+type undecided struct{ answer chan struct{} }
+
+func (u undecided) Authenticate(ctx context.Context, r *auth.Request) auth.Decision {
+	if r.ClientID == "slow" {
+		<-u.answer
+	}
+	return auth.Decision{Result: auth.Allow}
+}
+
+func TestAnAnswerThatComesBehindTheHandOverIsForNobody(t *testing.T) {
+	u := undecided{make(chan struct{})}
+	r := newRelay(t, settings(), Parts{Authenticator: u})
+	w := newWire(t, "tcp", r.addr, mqtt.V5)
+	p := mqtt.Connect{Version: mqtt.V5, ClientID: []byte("slow"), CleanStart: true}
+	w.say(p.AppendTo(nil))
+	until(t, "the question", func() bool { return r.listeners[0].connecting.Load() == 1 })
+	before := r.Broker
+	r.pass()
+	w.expect("connack 0x88", "end")
+	close(u.answer)
+	w = newWire(t, "tcp", r.addr, mqtt.V5)
+	w.say(p.AppendTo(nil))
 	w.expect("connack 0x00")
-	_, _ = io.Copy(io.Discard, &state)
+	if n := before.Stats().Connects; n != 0 {
+		t.Errorf("the broker before let %d clients in", n)
+	}
 }

@@ -192,20 +192,12 @@ func TestAWillKeepsTheRightsOfItsClient(t *testing.T) {
 }
 
 func TestWillsOfAStoreAreDeferredToo(t *testing.T) {
-	mem := store.NewMemory()
-	r := watched(t, Parts{Store: mem})
+	r := watched(t, Parts{Store: store.NewMemory()})
 	r.join("kept", willing(0, false))
 	r.join("clean", fleeting, willing(0, false))
 	r.join("back", willing(0, false))
 	until(t, "the commits", func() bool { return inventory(t, r.Broker).Uncommitted == 0 })
-	next, state := r.leave()
-	next.parts.Store, next.parts.State = mem.Reopen(), state
-	if err := next.Start(); err != nil {
-		t.Fatal(err)
-	}
-	before := r.Broker
-	r.ends.Go(func() { stop(t, before) })
-	r.Broker = next
+	r.pass()
 	r.forward(29 * time.Second)
 	if got := r.wills(); len(got) > 0 {
 		t.Errorf("after 29 s: got %q", got)

@@ -28,6 +28,7 @@ type listener struct {
 	url      string // as it is reached, with the port that was chosen
 	ln       net.Listener
 	kept     *os.File // the socket after a hand-over, for Resume
+	ownsFile bool     // that of a unix socket is removed in the end: we made it, or the process before
 	options  netloop.ListenOptions
 	acceptor atomic.Pointer[netloop.Acceptor]
 
@@ -142,11 +143,11 @@ func (b *Broker) open(i int) (*listener, error) {
 		lst.files.Store(&f)
 	}
 	lst.options = listenOptions(lc)
-	ln, err := b.bind(lc, lst.options)
+	ln, passed, err := b.bind(lc, lst.options)
 	if err != nil {
 		return nil, err
 	}
-	lst.ln = ln
+	lst.ln, lst.ownsFile = ln, !passed
 	at := *lc
 	if at.Address = ln.Addr().String(); lst.kind == KindUnix {
 		at.Address = lc.Address
@@ -168,26 +169,41 @@ func listenOptions(lc *Listener) netloop.ListenOptions {
 	}
 }
 
-func (b *Broker) bind(lc *Listener, o netloop.ListenOptions) (net.Listener, error) {
-	for i, s := range b.parts.Sockets {
-		if s.File != nil && s.serves(lc) {
-			ln, err := netloop.Adopt(s.File, o)
-			_ = s.File.Close()
-			b.parts.Sockets[i].File = nil
-			if err != nil {
-				return nil, fmt.Errorf("socket %q that was passed on: %w", s.Name, err)
-			}
-			return ln, nil
-		}
+func (b *Broker) bind(lc *Listener, o netloop.ListenOptions) (ln net.Listener, passed bool, err error) {
+	i := b.passedFor(lc)
+	if i < 0 {
+		ln, err = netloop.Listen(o)
+		return ln, false, err
 	}
-	return netloop.Listen(o)
+	s := b.parts.Sockets[i]
+	ln, err = netloop.Adopt(s.File, o)
+	_ = s.File.Close()
+	b.parts.Sockets[i].File = nil
+	if err != nil {
+		return nil, true, fmt.Errorf("socket %q that was passed on: %w", s.Name, err)
+	}
+	return ln, true, nil
 }
 
-// serves tells whether a socket that was passed on is a listener's: by its name, or else its address.
-func (s *Socket) serves(lc *Listener) bool {
-	if s.Name == lc.Title() || s.Name != "" && s.Name == lc.Name {
-		return true
+// passedFor finds the socket that was passed on for a listener, by its name, or else its address among those that are not
+// another's by name; -1: there is none.
+func (b *Broker) passedFor(lc *Listener) int {
+	sockets := b.parts.Sockets
+	if i := slices.IndexFunc(sockets, func(s Socket) bool { return s.File != nil && s.named(lc) }); i >= 0 {
+		return i
 	}
+	return slices.IndexFunc(sockets, func(s Socket) bool {
+		return s.File != nil && s.at(lc) && !slices.ContainsFunc(b.cfg.Listeners, func(other Listener) bool { return s.named(&other) })
+	})
+}
+
+// named tells whether a socket that was passed on has a listener's name.
+func (s *Socket) named(lc *Listener) bool {
+	return s.Name != "" && (s.Name == lc.Title() || s.Name == lc.Name)
+}
+
+// at tells whether it has a listener's address.
+func (s *Socket) at(lc *Listener) bool {
 	network, address, err := netloop.Address(s.File)
 	if err != nil {
 		return false

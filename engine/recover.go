@@ -148,6 +148,12 @@ func (r *recovery) note(key string, value []byte) {
 		r.b.takeTickets(title, value)
 		return
 	}
+	if title, ok := strings.CutPrefix(key, fileMeta); ok {
+		for _, lst := range r.b.listeners {
+			lst.ownsFile = lst.ownsFile || lst.title == title
+		}
+		return
+	}
 	named := func(prefix string) *restored {
 		name, ok := strings.CutPrefix(key, prefix)
 		id, n := binary.Uvarint([]byte(name))

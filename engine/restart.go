@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"time"
 
@@ -212,6 +213,7 @@ func (b *Broker) Resume() error {
 			continue
 		}
 		lst.ln = ln
+		lst.ownFile()
 	}
 	b.onLoops(func(l *loop) { l.parting, l.leaving, l.frozen = false, false, false })
 	b.draining.Store(false)
@@ -228,6 +230,9 @@ func (b *Broker) export(w io.Writer) error {
 		if lst.material != nil {
 			keys := slices.Concat(keySlices(lst.material.TicketKeys())...)
 			s.Batch.Meta([]byte(ticketMeta+lst.title), keys)
+		}
+		if lst.kind == KindUnix && lst.ownsFile {
+			s.Batch.Meta([]byte(fileMeta+lst.title), nil)
 		}
 	}
 	if b.parts.Store == nil {
@@ -258,6 +263,17 @@ func (b *Broker) closeUnwanted() {
 // ticketMeta begins the key under which a listener's session ticket keys go along. They are in the hand-over alone, never
 // in a store: who has them can read what a resumed session says.
 const ticketMeta = "tickets/"
+
+// fileMeta begins the key that says that the file of a listener's unix socket is the process's that ends last: a service
+// manager removes its own.
+const fileMeta = "file/"
+
+// ownFile has the file of a unix socket removed with the listener, unless that is handed over.
+func (lst *listener) ownFile() {
+	if ln, ok := lst.ln.(*net.UnixListener); ok && lst.ownsFile {
+		ln.SetUnlinkOnClose(true)
+	}
+}
 
 func keySlices(keys [][32]byte) (list [][]byte) {
 	for i := range keys {

@@ -371,20 +371,22 @@ func TestSocketsFindTheirListeners(t *testing.T) {
 	plain, second := open("tcp", "127.0.0.1:0")
 	unix, _ := open("unix", path)
 	unwanted, third := open("tcp", "127.0.0.1:0")
+	other, fourth := open("tcp", "127.0.0.1:0")
 	cfg := settings()
 	cfg.Listeners = []Listener{
 		{Name: "main", Address: "127.0.0.1:0"},
 		{Address: second},
 		{Kind: KindUnix, Address: path},
+		{Name: "exchanged", Address: first}, // where main listens now
 	}
 	b := unstarted(t, cfg, Parts{Sockets: []Socket{
-		{File: unwanted}, {File: unix}, {File: plain}, {Name: "main", File: named}, // as of systemd without names, but one
+		{File: unwanted}, {File: unix}, {File: plain}, {Name: "main", File: named}, {Name: "exchanged", File: other}, // as of systemd without names, but one
 	}})
 	if err := b.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer stop(t, b)
-	for i, want := range []string{first, second} {
+	for i, want := range map[int]string{0: first, 1: second, 3: fourth} {
 		if got := address(b, i); got != want {
 			t.Errorf("listener %d is at %s, want %s", i, got, want)
 		}
@@ -392,6 +394,7 @@ func TestSocketsFindTheirListeners(t *testing.T) {
 	for _, w := range []*wire{newWire(t, "tcp", first, mqtt.V311), newWire(t, "tcp", second, mqtt.V311), newWire(t, "unix", path, mqtt.V311)} {
 		w.say(hello(""))
 		w.expect("connack 0x00")
+		_ = w.Close()
 	}
 	if nc, err := net.Dial("tcp", third); err == nil {
 		nc.Close()
