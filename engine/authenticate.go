@@ -36,7 +36,8 @@ func (l *loop) authenticate(c *conn, o *opening, p *mqtt.Connect) {
 		return
 	}
 	if now, ok := a.(auth.Immediate); ok {
-		l.decided(c, now.AuthenticateNow(r))
+		o.lent = l.b.parts.Authenticator != nil // the broker's own keep nothing
+		l.decided(c, l.decide(now, r))
 		return
 	}
 	c.state, o.lent = authenticating, true

@@ -20,6 +20,14 @@ func (l *loop) give(slot uint32, m *fanout.Message) {
 	l.sinks[slot](m)
 }
 
+// decide asks an authenticator that answers at once.
+func (l *loop) decide(a auth.Immediate, r *auth.Request) (d auth.Decision) {
+	defer l.recovered("authenticator")
+	d = auth.Decision{Result: auth.Deny, Reason: mqtt.ServerUnavailable} // unless it comes back
+	d = a.AuthenticateNow(r)
+	return d
+}
+
 // allowed asks the authorizer.
 func (l *loop) allowed(id *auth.Identity, what auth.Action, topic []byte, qos uint8, retain bool) bool {
 	defer l.recovered("authorizer")
