@@ -132,6 +132,7 @@ func (h handler) Panicked(nc *netloop.Conn, v any, stack []byte) {
 	h.b.log.Error("panic in a connection's step", "client", c.clientID(), "panic", v, "stack", string(stack))
 	if c.l != nil {
 		c.l.forms.Done(&c.l.pool) // the next message is not to go out in the forms of this one
+		c.l.stages.Reset()        // nor another connection to be sent the answers to this one
 		c.l.count.panics.add(1)
 		c.reason = mqtt.ImplementationSpecificError
 	}

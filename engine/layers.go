@@ -113,6 +113,10 @@ func (l *loop) introduced(c *conn, y *layers, h *codec.ProxyHeader) error {
 			return errPerAddress
 		}
 		c.lst.early.Add(-o.early) // of a header in pieces: from now on it is weighed for the source too
+		if o.from.IsValid() {     // it was no proxy's when the connection was taken
+			l.b.sources.weigh(o.from, -o.early)
+			l.b.sources.leave(o.from)
+		}
 		o.from, o.early = from, 0
 	}
 	return nil
@@ -266,6 +270,7 @@ func (l *loop) flushLayers(c *conn, y *layers) {
 		}
 		p := l.gather(c)
 		if err := y.Seal(p); err != nil {
+			l.stages.Reset()
 			l.log.Debug("seal", "client", c.clientID(), "remote", c.remote(), "err", err)
 			l.hangUp(c)
 			return
@@ -356,9 +361,11 @@ func (l *loop) ping(c *conn, every uint32) {
 	y := c.layers()
 	if l.tick-y.heard >= every {
 		y.heard = l.tick
-		if err := y.Ping(); err == nil {
-			l.writeWire(c, y)
+		if err := y.Ping(); err != nil {
+			l.stages.Reset()
+			return
 		}
+		l.writeWire(c, y)
 	}
 }
 
