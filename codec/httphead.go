@@ -93,6 +93,9 @@ var (
 	errHeaderBytes = errors.New("a byte that may not be in an HTTP header")
 )
 
+// lineSize is what a header's line takes besides its bytes, as measured with a thousand of them (116).
+const lineSize = 128
+
 // parseHead takes a whole header apart, strictly: what two programs could read in two ways is refused, since one of them
 // may be a proxy in front. The strings are a copy of head.
 func parseHead(head []byte) (first string, h http.Header, err error) {

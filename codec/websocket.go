@@ -19,6 +19,8 @@ type Request struct {
 	Host        string
 	Header      http.Header
 	Subprotocol string // as chosen
+
+	size int // about what it takes in memory
 }
 
 // WebSocket is the stage of RFC 6455, of a server or a client. It streams: payload is unmasked where it lies and handed on
@@ -111,9 +113,13 @@ func (w *WebSocket) Request() *Request { return w.request }
 // Forget lets go of the request.
 func (w *WebSocket) Forget() { w.request = nil }
 
-// Pending is how many bytes are held.
+// Pending is how many bytes are held. The request counts as what it takes in memory: who may hold only so many bytes before
+// they are known could make much more of them with a header of very many short lines.
 func (w *WebSocket) Pending() int {
 	n := int(w.headLen) + int(w.partLen)
+	if w.request != nil {
+		n += w.request.size
+	}
 	if w.opening != nil {
 		n += len(w.opening.held)
 	}

@@ -5,6 +5,8 @@ package codec
 import (
 	"bytes"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -13,6 +15,41 @@ import (
 func TestWebSocketIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(WebSocket{}); size > 96 {
 		t.Fatalf("a WebSocket has %d bytes", size)
+	}
+}
+
+// What a connection holds before its client is known is bounded by what Pending says: so it must not say too little, above
+// all of a header with very many short lines.
+func TestPendingCoversTheRequest(t *testing.T) {
+	for name, line := range map[string]func(i int) string{
+		"short lines": func(i int) string { return fmt.Sprintf("%x:", i) },
+		"one name":    func(int) string { return "x:" },
+		"a long one":  func(int) string { return "x: " + strings.Repeat("y", 7000) },
+	} {
+		var lines []string
+		for i := 0; i < 1200 && len(strings.Join(lines, "..")) < 6000; i++ {
+			lines = append(lines, line(i))
+		}
+		in := request("GET /mqtt HTTP/1.1", nil, lines...)
+		u := testUpgrade
+		u.MaxHeader = len(in)
+		all := make([]*WebSocket, 100)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range all {
+			all[i] = NewWebSocket(&u)
+			var answers []byte
+			if _, err := all[i].Feed([]byte(in), &answers, nil); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if got, said := int(after.HeapAlloc-before.HeapAlloc)/len(all), all[0].Pending(); said < got*3/4 {
+			t.Errorf("%s: %d lines take %d bytes, Pending says %d", name, len(lines), got, said)
+		}
+		runtime.KeepAlive(all)
 	}
 }
 

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -33,7 +34,9 @@ func (u *Upgrade) accept(head []byte, answers *[]byte) (*Request, error) {
 	if err := switchProtocols(a, chosen, answers); err != nil {
 		return nil, &Fault{Cause: WSBadRequest, Err: err}
 	}
-	return &Request{Path: a.path, RawQuery: a.query, Host: a.host, Header: a.header, Subprotocol: chosen}, nil
+	return &Request{
+		Path: a.path, RawQuery: a.query, Host: a.host, Header: a.header, Subprotocol: chosen, size: len(head) + lineSize*bytes.Count(head, []byte("\r\n")),
+	}, nil
 }
 
 // readAsk reads the request as HTTP: what it says is judged later.
