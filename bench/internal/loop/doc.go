@@ -6,5 +6,8 @@
 // with one system call at the end of the round, behind everything else the round brought. Other goroutines reach a loop
 // by [Loop.Post] only. Bytes given to [Handler.Data] are valid until it returns.
 //
+// With [Layers] there is TLS or WebSocket between Conn.Out and the socket: the stages of codec, called on the loop, but for
+// TLS handshakes, which compute on goroutines of their own and post what they have to say. Handler.Open waits for them.
+//
 // A round ends with a pass: what was posted, the alarm, [Hooks.Round], the writes, the closes, in this order.
 package loop
