@@ -159,14 +159,14 @@ func (l *loop) unwrapped(c *conn, y *layers, err error) {
 	}
 }
 
-// holdUp stops reading while as much as a handshake takes waits for it, and goes on when it is done.
+// holdUp stops reading while as much as a handshake takes waits for it, and goes on when it has taken that or is done.
 func (l *loop) holdUp(c *conn, y *layers) {
 	switch {
-	case c.state != awaitConnect || y.TLS == nil:
-	case y.TLS.Open():
-		l.goOn(c)
-	case y.TLS.Pending() >= maxHeldUp:
+	case c.state != awaitConnect || y.TLS == nil || l.parting:
+	case !y.TLS.Open() && y.TLS.Pending() >= maxHeldUp:
 		c.pause()
+	default:
+		l.goOn(c)
 	}
 }
 
@@ -390,8 +390,10 @@ func (c *conn) introduce(r *auth.Request) {
 	if y == nil {
 		return
 	}
-	if r.Proxied = y.proxied != nil; r.Proxied && y.proxied.tls != nil && y.proxied.tls.Verified {
-		r.Certificate = &auth.Certificate{CommonName: y.proxied.tls.CommonName, ByProxy: true}
+	if p := y.proxied; p != nil {
+		if r.Proxied, r.Proxy = true, c.nc.RemoteAddr(); p.tls != nil && p.tls.Verified {
+			r.Certificate = &auth.Certificate{CommonName: p.tls.CommonName, ByProxy: true}
+		}
 	}
 	if y.TLS != nil {
 		if peers := y.TLS.State().PeerCertificates; len(peers) > 0 {

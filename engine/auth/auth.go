@@ -26,6 +26,7 @@ type Request struct {
 	Transport     string         // tcp, tls, ws, wss or unix
 	Remote, Local netip.AddrPort // behind a proxy, as it said; zero over a unix socket, and where a proxy knows none
 	Proxied       bool           // a trusted proxy forwards the client
+	Proxy         netip.AddrPort // its own address, with Proxied; zero over a unix socket
 	Version       mqtt.Version
 	Certificate   *Certificate // the client's, verified; nil: none
 	HTTP          *HTTP        // of a WebSocket; else nil

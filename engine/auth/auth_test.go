@@ -23,6 +23,13 @@ func from(remote, local netip.AddrPort) auth.Request {
 	return auth.Request{ClientID: "c", Remote: remote, Local: local, Version: mqtt.V5, Listener: "tcp"}
 }
 
+// behind is a client that says to be on loopback, forwarded by a proxy.
+func behind(proxy netip.AddrPort, transport string) auth.Request {
+	r := from(home, home)
+	r.Transport, r.Proxied, r.Proxy = transport, true, proxy
+	return r
+}
+
 func user(name, password string) auth.Request {
 	r := from(home, home)
 	r.Username, r.HasUsername, r.Password, r.HasPassword = name, true, []byte(password), true
@@ -39,6 +46,9 @@ func TestAnonymousAllowsLoopbackOnly(t *testing.T) {
 		{Name: "a proxy here for a client outside", Request: from(outside, home), Want: auth.Deny, Reason: mqtt.NotAuthorized},
 		{Name: "to an address outside", Request: from(home, outside), Want: auth.Deny, Reason: mqtt.NotAuthorized},
 		{Name: "no addresses", Request: from(netip.AddrPort{}, netip.AddrPort{}), Want: auth.Deny, Reason: mqtt.NotAuthorized},
+		{Name: "a proxy here for a client here", Request: behind(home, "tcp"), Want: auth.Allow},
+		{Name: "a proxy here, over a unix socket, for a client here", Request: behind(netip.AddrPort{}, "unix"), Want: auth.Allow},
+		{Name: "a proxy elsewhere for a client of its own machine", Request: behind(outside, "tcp"), Want: auth.Deny, Reason: mqtt.NotAuthorized},
 	})
 }
 

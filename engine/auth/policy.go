@@ -16,11 +16,15 @@ var (
 	Never Immediate = policy(func(*Request) bool { return false })
 )
 
-// loopback wants both ends on this machine: a unix socket is. A TCP connection has both on the loopback address: a proxy on this machine that names its client brings a remote address from outside,
-// and a forwarded port a local one.
+// loopback wants both ends on this machine: a unix socket is. A TCP connection has both on the loopback address: a proxy
+// on this machine that names its client brings a remote address from outside, and a forwarded port a local one. Loopback
+// addresses that a proxy on another machine names are that machine's.
 func loopback(r *Request) bool {
-	if r.Transport == "unix" && !r.Proxied {
+	switch {
+	case r.Transport == "unix" && !r.Proxied:
 		return true
+	case r.Proxied && r.Proxy.IsValid() && !r.Proxy.Addr().Unmap().IsLoopback():
+		return false
 	}
 	return r.Remote.Addr().Unmap().IsLoopback() && r.Local.Addr().Unmap().IsLoopback()
 }
