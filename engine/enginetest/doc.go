@@ -17,5 +17,5 @@
 // The lists of a file are gathered in registry.go (v5's in v5.go). A case is independent of every other: ids and topics come from t.id and
 // t.topic, which are unique in the run. All cases run in parallel. That nothing arrived is shown by a barrier (conn.messages
 // or conn.ping), not by waiting. A case that needs a setting asks for it with t.withConfig and is n/a on a foreign broker; one about
-// WebSocket begins with t.knock or t.upgrade and is n/a where the target has none.
+// WebSocket begins with t.ask, t.knock or t.upgrade and is n/a where the target has none.
 package enginetest

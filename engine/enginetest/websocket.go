@@ -153,9 +153,9 @@ func (w *web) header() error {
 	return err
 }
 
-// knock asks the broker for a WebSocket with further lines of the header, and returns the answer. On a broker that serves
-// none the case is n/a.
-func (t *T) knock(lines ...string) (*web, *http.Response) {
+// ask asks the broker for a WebSocket with further lines of the header, and returns the answer or what came instead. On a
+// broker that serves none the case is n/a.
+func (t *T) ask(lines ...string) (*web, *http.Response, error) {
 	t.Helper()
 	target := t.at()
 	if target.WebSocket == "" {
@@ -170,9 +170,15 @@ func (t *T) knock(lines ...string) (*web, *http.Response) {
 		t.Fatalf("dial: %v", err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	w, answer, err := newWeb(nc, u, lines...)
+	return newWeb(nc, u, lines...)
+}
+
+// knock is ask where there has to be an answer.
+func (t *T) knock(lines ...string) (*web, *http.Response) {
+	t.Helper()
+	w, answer, err := t.ask(lines...)
 	if err != nil {
-		t.Fatalf("upgrade of %s with %q: %v", u, lines, err)
+		t.Fatalf("upgrade with %q: %v", lines, err)
 	}
 	return w, answer
 }
