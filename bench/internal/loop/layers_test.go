@@ -48,11 +48,12 @@ func web(c net.Conn, on func([]byte) []byte) error {
 		for _, p := range in {
 			answers = stage.Seal(answers, on(p))
 		}
-		if _, werr := c.Write(answers); werr != nil {
-			return werr
-		}
+		_, werr := c.Write(answers)
 		if err != nil {
-			return err
+			return err // whoever has said his last may be gone by now
+		}
+		if werr != nil {
+			return werr
 		}
 	}
 }
