@@ -39,6 +39,9 @@ func judge(st state, v mqtt.Version, stream []byte, max int) verdict {
 		if len(stream) > 0 && mqtt.Type(stream[0]>>4) != mqtt.CONNECT { // whatever length it claims
 			return j.ends(mqtt.ProtocolError)
 		}
+		if len(stream) > 1 && stream[0] == 0x16 && stream[1] == 3 { // TLS, which looks like a CONNECT with wrong flags
+			return j.ends(mqtt.ProtocolError)
+		}
 	}
 	for rest := stream; ; {
 		h, body, more, err := r.Next(rest, max)
