@@ -28,6 +28,7 @@ type handshake struct {
 	kicked   bool      // Step was asked for and was not called yet
 	finished bool      // nothing more comes of the goroutine, and it touches the stage no more
 	idle     bool      // it waits for the peer
+	much     bool      // so much was held that the loop may have stopped reading: it is told when that is used up
 	gone     bool
 	err      error
 }
@@ -119,10 +120,10 @@ func (h *handshake) write(p []byte) (int, error) {
 // announce has the loop call Step if there is something for it. mu is held, and free while kick runs: it may take locks
 // of the loop's.
 func (h *handshake) announce() {
-	if h.kicked || h.gone || len(h.out) == 0 && !h.finished {
+	if h.kicked || h.gone || len(h.out) == 0 && !h.finished && !h.much {
 		return
 	}
-	h.kicked = true
+	h.kicked, h.much = true, false
 	h.mu.Unlock()
 	h.kick()
 	h.mu.Lock()
@@ -144,6 +145,7 @@ func (h *handshake) take(b []byte) (held []byte, err error) {
 		return nil, flood
 	}
 	h.in = append(h.in, b...)
+	h.much = h.much || len(h.in) >= muchHeld
 	h.arrived.Signal()
 	return h.in, nil
 }

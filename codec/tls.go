@@ -33,8 +33,12 @@ const (
 )
 
 // maxHeld is how many bytes of the peer may wait for a handshake: who still brings more is a flood. A peer that is merely
-// quick, and sends data right behind its Finished, is none as long as its socket is not read while so much is Pending.
-const maxHeld = 64 << 10
+// quick, and sends data right behind its Finished, is none as long as its socket is not read while so much is Pending; and
+// that the handshake has used up as much as muchHeld, and wants more, is news that Step is called for.
+const (
+	maxHeld  = 64 << 10
+	muchHeld = maxHeld / 2
+)
 
 var errNotOpen = errors.New("seal before the handshake is done, or after the end")
 
