@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -277,7 +278,7 @@ func publishWords(p *mqtt.Publish) string {
 		s += " retain"
 	}
 	if len(p.Props.SubscriptionIDs) > 0 {
-		s += fmt.Sprintf(" ids%v", p.Props.SubscriptionIDs)
+		s += fmt.Sprintf(" ids%v", slices.Sorted(slices.Values(p.Props.SubscriptionIDs))) // their order says nothing
 	}
 	if p.Props.Has(mqtt.PropMessageExpiry) {
 		s += fmt.Sprintf(" expiry %d", p.Props.MessageExpiry)
