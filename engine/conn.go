@@ -206,12 +206,12 @@ func (c *conn) keep(b []byte) {
 	}
 }
 
-// resume goes on with the input that was kept.
+// resume goes on with the input that was kept. No more is read while the broker parts with its clients.
 func (c *conn) resume() {
 	if !c.reading() {
 		return
 	}
-	if c.has(pausedInput) {
+	if c.has(pausedInput) && !c.l.parting {
 		c.flags &^= pausedInput
 		c.nc.Resume()
 	}

@@ -92,7 +92,7 @@ func (l *loop) relax() {
 	l.slowed = nil
 	for _, c := range list {
 		c.flags &^= slowed
-		if c.state == connected && c.has(pausedInput) {
+		if c.has(pausedInput) {
 			c.resume()
 		}
 	}

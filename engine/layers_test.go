@@ -2,6 +2,8 @@ package engine
 
 import (
 	"bufio"
+	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
+	"github.com/penstock-mqtt/penstock/engine/internal/certs/certstest"
 )
 
 // listening starts a broker with one loop and the given listeners, and returns their addresses.
@@ -79,6 +82,82 @@ func TestAPanicLeavesNoAnswerToTheNextConnection(t *testing.T) {
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != "\x82\x04\x20\x02\x00\x00" {
 		t.Errorf("behind the upgrade: got % x, %v, want a frame with the CONNACK", got, err)
 	}
+}
+
+// connOf gives the only connection of the first loop.
+func connOf(l *loop) *conn {
+	for i := range l.connCount {
+		if c := l.connAt(i).c; c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// A client may send its certificates in more bytes than are held for a handshake at a time.
+func TestAHandshakeMayBeLargerThanWhatWaitsForIt(t *testing.T) {
+	ca, dir := certstest.NewCA(t, "authority"), t.TempDir()
+	cert, key := ca.Issue(t, "broker", certstest.Names("127.0.0.1")).Write(t, dir, "broker")
+	authority := certstest.WriteFile(t, dir, "ca.crt", certstest.PEM(ca.Cert))
+	_, at := listening(t, Parts{}, Listener{
+		Kind: KindTLS, Address: "127.0.0.1:0", Cert: []string{cert}, Key: []string{key}, CA: authority, ClientAuth: ClientAuthRequire,
+	})
+	var names []string
+	for i := range 1500 {
+		names = append(names, fmt.Sprintf("%060d.example", i))
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		c := tls.Client(dialTCP(t, at[0]), &tls.Config{
+			InsecureSkipVerify: true, MaxVersion: version, Certificates: []tls.Certificate{ca.Issue(t, "me", certstest.Client(), certstest.Names(names...)).TLS()},
+		})
+		_, err := c.Write(hello("c"))
+		if err == nil {
+			_, err = io.ReadFull(c, make([]byte, 4))
+		}
+		if err != nil {
+			t.Errorf("%s with a certificate of about 100 KB: %v", tls.VersionName(version), err)
+		}
+	}
+}
+
+// Whose opening waited for room goes on when others have caught up, also when its CONNECT is not whole.
+func TestAnUnfinishedConnectIsReadOnWhenOthersHaveCaughtUp(t *testing.T) {
+	b, at := listening(t, Parts{}, Listener{Kind: KindTCP, Address: "127.0.0.1:0"})
+	nc, packet := dialTCP(t, at[0]), hello("c")
+	say(t, nc, packet[:5])
+	until(t, "half a CONNECT", func() bool { return b.Listeners()[0].EarlyBytes > 0 })
+	onLoop(t, b, 0, func(l *loop) {
+		c := connOf(l)
+		c.pause()
+		l.throttled = true
+		l.goOn(c)
+		l.relax()
+	})
+	say(t, nc, packet[5:])
+	if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
+		t.Errorf("no CONNACK: %v", err)
+	}
+}
+
+// What is written to a client is no reason to read again while the broker hands over.
+func TestNobodyIsReadWhileTheBrokerPartsWithItsClients(t *testing.T) {
+	b, at := listening(t, Parts{}, Listener{Kind: KindTCP, Address: "127.0.0.1:0"})
+	nc := dialTCP(t, at[0])
+	sub := mqtt.Subscribe{ID: 1, Filters: []mqtt.Subscription{{Filter: []byte("t")}}}
+	say(t, nc, sub.AppendTo(hello("c"), mqtt.V311, 0))
+	if _, err := io.ReadFull(nc, make([]byte, 4+5)); err != nil {
+		t.Fatal(err)
+	}
+	onLoop(t, b, 0, (*loop).hush)
+	onLoop(t, b, 0, func(l *loop) { l.publishOwn([]byte("t"), []byte("x"), 0, false, 0) })
+	if _, err := io.ReadFull(nc, make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	onLoop(t, b, 0, func(l *loop) {
+		if !connOf(l).nc.Paused() {
+			t.Error("the connection is read again")
+		}
+	})
 }
 
 func (s *sources) len() (n int) {
