@@ -40,8 +40,9 @@ func (f *clientFlags) takeURL() (topic string, err error) {
 		return "", usage("-L: "+format, a...) // without the URL: there may be a password in it
 	}
 	u, err := url.Parse(string(f.URL))
-	if err != nil {
-		return bad("%v", errors.Unwrap(err))
+	if err != nil { // its own words quote what it takes for a port, which may be of the password
+		what, _, _ := strings.Cut(errors.Unwrap(err).Error(), ` "`)
+		return bad("%s; in a name or password, / is written as %%2F, ? as %%3F, # as %%23 and %% as %%25", what)
 	}
 	switch u.Scheme {
 	case "mqtt", "tcp":

@@ -47,7 +47,10 @@ func TestFlagsAndURLsMakeTheAddress(t *testing.T) {
 }
 
 func TestWhatIsWrongWithAURLIsSaidWithoutItsPassword(t *testing.T) {
-	for _, url := range []string{"http://u:secret@h/t", "mqtt://u:secret@h", "mqtts://u:secret@/t", "wss://u:secret@", "mqtt://u:secret@[::1/t"} {
+	for _, url := range []string{
+		"http://u:secret@h/t", "mqtt://u:secret@h", "mqtts://u:secret@/t", "wss://u:secret@", "mqtt://u:secret@[::1/t",
+		"mqtt://u:secret#more@h/t", "mqtt://u:secret?more@h/t", "mqtt://u:secret/more@h/t", "mqtt://u:%secret@h/t",
+	} {
 		code, stdout, stderr := runArgs("pub", "-m", "m", "-L", url)
 		if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "penstock: -L: ") || strings.Contains(stderr, "secret") {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q; want exit %d and no password", url, code, stdout, stderr, exitFailed)

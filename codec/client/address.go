@@ -43,8 +43,8 @@ func (o *Options) way() (way, error) {
 		return way{network: o.Network, addr: o.Addr}, nil
 	}
 	u, err := url.Parse(o.Addr)
-	if err != nil { // its text would repeat the address, with the password in it
-		return way{}, badOptions("address: %v", err.(*url.Error).Err)
+	if err != nil {
+		return way{}, badOptions("address: %s; in a name or password, / is written as %%2F, ? as %%3F, # as %%23 and %% as %%25", silent(err))
 	}
 	kind, known := schemes[u.Scheme]
 	w := way{scheme: kind, network: "tcp", host: u.Host, name: u.Hostname(), user: u.User}
@@ -71,6 +71,13 @@ func (o *Options) way() (way, error) {
 	}
 	w.addr = net.JoinHostPort(w.name, port)
 	return w, nil
+}
+
+// silent is what url.Parse finds wrong, without what it quotes: the whole address, or the part of a password that it takes
+// for a port because of what stands behind it.
+func silent(err error) string {
+	what, _, _ := strings.Cut(err.(*url.Error).Err.Error(), ` "`)
+	return what
 }
 
 func unixWay(u *url.URL) (way, error) {

@@ -37,6 +37,8 @@ func TestAddressesThatMeanNothingAreRefused(t *testing.T) {
 	for _, o := range []client.Options{
 		{Addr: "http://host"}, {Addr: "mqtt://"}, {Addr: "mqtt://:1883"}, {Addr: "mqtt://host/topic"}, {Addr: "mqtts://host?a=b"},
 		{Addr: "ws://host/mqtt#x"}, {Addr: "unix://host/path"}, {Addr: "unix:///"}, {Addr: "mqtt://user:secret@[::1"},
+		{Addr: "mqtt://user:secret#more@host"}, {Addr: "mqtt://user:secret?more@host"}, {Addr: "mqtt://user:secret/more@host"},
+		{Addr: "mqtt://user:sec%secret@host"}, {Addr: "mqtt://user:secret\"secret"}, {Addr: "mqtt://user:%secret@host"},
 		{Addr: "mqtt://host", TLS: new(tls.Config)}, {Addr: "ws://host", TLS: new(tls.Config)}, {Addr: "host:1883", TLS: new(tls.Config)},
 		{Addr: "mqtts://host", Header: http.Header{}},
 	} {
