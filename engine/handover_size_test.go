@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 // A message that waits for many sessions is written once a loop, however many those are.
 func TestAHandOverOfManySessions(t *testing.T) {
 	sessions := 100_000
-	if testing.Short() {
+	if testing.Short() || racing() {
 		sessions = 10_000
 	}
 	cfg := settings()
@@ -99,6 +101,12 @@ func TestAHandOverOfManySessions(t *testing.T) {
 	}
 	t.Logf("%d sessions, %d deliveries: written in %v as %d bytes, taken up in %v; heap %d MB before, %d MB with both brokers",
 		sessions, queued, wrote, size, read, before>>20, after>>20)
+}
+
+// racing tells whether the race detector looks on, which makes everything many times slower.
+func racing() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func memory() uint64 {
