@@ -134,7 +134,7 @@ func (l *loop) shook(c *conn) {
 	if err == nil && done {
 		defer c.contain()
 		if y.trust != c.lst.trust.Load() {
-			err = c.lst.material.Verify(y.TLS.State().PeerCertificates)
+			err = c.lst.stillTrusts(y.TLS.State().PeerCertificates)
 		}
 		if err == nil {
 			err = y.Continue()

@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -158,6 +159,54 @@ func TestNobodyIsReadWhileTheBrokerPartsWithItsClients(t *testing.T) {
 			t.Error("the connection is read again")
 		}
 	})
+}
+
+// Who is revoked between its verification and the end of its handshake does not come in, and is counted by the reason.
+func TestARevocationAtTheEndOfAHandshakeIsCounted(t *testing.T) {
+	ca, dir := certstest.NewCA(t, "authority"), t.TempDir()
+	cert, key := ca.Issue(t, "broker", certstest.Names("127.0.0.1")).Write(t, dir, "broker")
+	cfg := DefaultConfig()
+	cfg.Listeners = []Listener{{
+		Kind: KindTLS, Address: "127.0.0.1:0", Cert: []string{cert}, Key: []string{key}, ClientAuth: ClientAuthRequire,
+		CA: certstest.WriteFile(t, dir, "ca.crt", certstest.PEM(ca.Cert)), CRL: certstest.WriteFile(t, dir, "crl", certstest.CRLPEM(ca.CRL(t))),
+	}}
+	cfg.Sys.Interval = 0
+	b, err := New(cfg, Parts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	me := ca.Issue(t, "me", certstest.Client())
+	list := certstest.CRLPEM(ca.CRL(t, me.Cert))
+	lst := b.listeners[0]
+	choose := lst.tls.GetConfigForClient
+	lst.tls.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		chosen, err := choose(hello)
+		if err != nil {
+			return nil, err
+		}
+		chosen = chosen.Clone()
+		verify := chosen.VerifyConnection
+		chosen.VerifyConnection = func(state tls.ConnectionState) error {
+			err := verify(state)
+			certstest.WriteFile(t, dir, "crl", list)
+			return errors.Join(err, b.reloadOne(lst, *lst.files.Load()))
+		}
+		return chosen, nil
+	}
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, b) })
+	c := tls.Client(dialTCP(t, strings.TrimPrefix(b.Addrs()[0].URL, "tls://")), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{me.TLS()}})
+	if _, err := c.Write(hello("c")); err == nil {
+		if n, err := c.Read(make([]byte, 1)); err == nil {
+			t.Errorf("got %d bytes, want the end", n)
+		}
+	}
+	until(t, "the refusal", func() bool { return b.Listeners()[0].Refused["tls_revoked"] == 1 })
 }
 
 func (s *sources) len() (n int) {

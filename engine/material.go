@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/certs"
 )
@@ -125,6 +126,20 @@ func (b *Broker) warnOfExpiry(lst *listener, now time.Time) {
 			b.log.Warn("expires soon", "listener", lst.name, "file", e.File, "subject", e.Subject, "at", e.At, "days", int(left.Hours()/24))
 		}
 	}
+}
+
+// stillTrusts tells whether what a client has presented would be accepted now; what speaks against it is a fault like that
+// of a handshake.
+func (lst *listener) stillTrusts(chain []*x509.Certificate) error {
+	err := lst.material.Verify(chain)
+	if err == nil {
+		return nil
+	}
+	cause := codec.TLSCertificate
+	if e, ok := errors.AsType[*certs.VerifyError](err); ok && e.Revoked {
+		cause = codec.TLSRevoked
+	}
+	return &codec.Fault{Cause: cause, Err: err}
 }
 
 // presented is a connection with the certificates its client came with.
