@@ -29,6 +29,10 @@ func TestOpeningsCutAnywhereEndWithTheConnectTimeout(t *testing.T) {
 			sent[name] += int64(n)
 		}
 	}
+	open := func() bool { return s.Inventory().Connections == len(s.conns)+2 } // a timer runs from then on
+	if !rig.Eventually(open) {
+		t.Fatalf("open connections: got %d, want %d and the neighbours", s.Inventory().Connections, len(s.conns))
+	}
 	for _, name := range everyKind {
 		all := func() bool { return s.stats(name).Connecting == int(conns[name]) }
 		if !rig.Eventually(all) {
