@@ -197,7 +197,11 @@ func (b *Broker) Start() (err error) {
 // serve lets clients in.
 func (b *Broker) serve() {
 	for _, lst := range b.listeners {
-		lst.acceptor.Store(b.net.Serve(lst.ln, lst))
+		a := lst.acceptor.Swap(b.net.Serve(lst.ln, lst))
+		if a != nil { // it served until a hand-over that came to nothing
+			lst.accepted.Add(a.Accepted())
+			lst.shed.Add(a.Shed())
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type listener struct {
 
 	rules atomic.Pointer[rules]
 
+	accepted, shed atomic.Uint64 // by the acceptors before this one
+
 	count      atomic.Int64 // connections
 	connecting atomic.Int64 // those whose CONNECT is not answered
 	early      atomic.Int64 // bytes kept of them

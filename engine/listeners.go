@@ -57,7 +57,7 @@ func (lst *listener) stats() ListenerStats {
 	s := ListenerStats{
 		Name: lst.name, URL: lst.url, Kind: lst.kind,
 		Connections: int(lst.count.Load()), Connecting: int(lst.connecting.Load()), EarlyBytes: lst.early.Load(), Waiting: lst.waiting.Load(),
-		Accepted: a.Accepted(), Shed: a.Shed(),
+		Accepted: lst.accepted.Load() + a.Accepted(), Shed: lst.shed.Load() + a.Shed(),
 		Refused: map[string]uint64{}, ConnectsRefused: map[string]uint64{},
 		LeftConnect: lst.left[0].Load(), LeftHandshake: lst.left[1].Load(),
 		Reloads: lst.reloads.Load(), ReloadsFailed: lst.reloadsFailed.Load(),

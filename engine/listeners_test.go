@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -65,6 +66,27 @@ func TestListenersAreToldOfOnceTheBrokerHasStarted(t *testing.T) {
 	stop(t, b)
 	if l := b.Listeners()[0]; l.Accepted != 1 || l.LeftConnect != 0 || len(l.Refused) != 0 {
 		t.Errorf("after the stop: got %+v", l)
+	}
+}
+
+// An acceptor serves until a hand-over; what is counted begins with the broker.
+func TestWhatAListenerHasAcceptedIsKeptOverAResume(t *testing.T) {
+	b, at := listening(t, Parts{}, Listener{Kind: KindTCP, Address: "127.0.0.1:0"})
+	for want := uint64(1); want <= 3; want++ {
+		nc := dialTCP(t, at[0])
+		say(t, nc, hello("c"))
+		if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.Listeners()[0].Accepted; got != want {
+			t.Errorf("connection %d: got %d accepted", want, got)
+		}
+		if err := b.HandOver(t.Context(), io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Resume(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
