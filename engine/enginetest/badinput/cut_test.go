@@ -29,6 +29,15 @@ func TestOpeningsCutAnywhereEndWithTheConnectTimeout(t *testing.T) {
 			sent[name] += int64(n)
 		}
 	}
+	for n := 0; n < len(upgrade()); n += 5 { // inside of TLS
+		c := s.dial("wss")
+		if _, err := c.Secure(s.trusting()); err != nil {
+			t.Fatal(err)
+		}
+		write(t, c, []byte(upgrade()[:n]))
+		conns["wss"]++
+		sent["wss"] += int64(n)
+	}
 	open := func() bool { return s.Inventory().Connections == len(s.conns)+2 } // a timer runs from then on
 	if !rig.Eventually(open) {
 		t.Fatalf("open connections: got %d, want %d and the neighbours", s.Inventory().Connections, len(s.conns))
