@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // revoked is the set of certificates that were taken back. It is free of pointers: lists of a hundred thousand entries
@@ -106,16 +107,18 @@ func (all *crls) add(der []byte) error {
 	if err := understood(list); err != nil {
 		return fmt.Errorf("the revocation list of %s %w", list.Issuer, err)
 	}
-	signer := signerOf(list, all.authorities)
-	if signer == nil {
+	if signerOf(list, all.authorities) == nil {
 		return fmt.Errorf("the revocation list of %s is not signed by any of the authorities in %s", list.Issuer, all.caFile)
 	}
 	if len(all.revoked) == 0 {
 		all.revoked = make(revoked, len(list.RevokedCertificateEntries))
 	}
-	for i := range list.RevokedCertificateEntries {
-		// Under the signer's name, byte for byte as the certificates it issues carry it: the list may spell it differently.
-		all.revoked[fingerprintOf(signer.RawSubject, list.RevokedCertificateEntries[i].SerialNumber)] = struct{}{}
+	// Under the name of each authority it is the list of, byte for byte as the certificates that one issues carry it: the
+	// list may spell it differently, and so may the authority since it was renewed.
+	for _, issuer := range spellings(list, all.authorities) {
+		for i := range list.RevokedCertificateEntries {
+			all.revoked[fingerprintOf(issuer, list.RevokedCertificateEntries[i].SerialNumber)] = struct{}{}
+		}
 	}
 	if !list.NextUpdate.IsZero() {
 		all.expiries = append(all.expiries, Expiry{Subject: list.Issuer.String(), At: list.NextUpdate})
@@ -125,16 +128,27 @@ func (all *crls) add(der []byte) error {
 
 // signerOf finds the authority of the list's name that has signed it.
 func signerOf(list *x509.RevocationList, authorities []*x509.Certificate) *x509.Certificate {
-	issuer := list.Issuer.String()
 	for _, c := range authorities {
-		if !bytes.Equal(c.RawSubject, list.RawIssuer) && c.Subject.String() != issuer {
-			continue
-		}
-		if list.CheckSignatureFrom(c) == nil {
+		if isOf(list, c) && list.CheckSignatureFrom(c) == nil {
 			return c
 		}
 	}
 	return nil
+}
+
+// isOf tells whether a list has the name of an authority.
+func isOf(list *x509.RevocationList, c *x509.Certificate) bool {
+	return bytes.Equal(c.RawSubject, list.RawIssuer) || c.Subject.String() == list.Issuer.String()
+}
+
+// spellings are the ways in which the authorities of the list's name write it.
+func spellings(list *x509.RevocationList, authorities []*x509.Certificate) (names [][]byte) {
+	for _, c := range authorities {
+		if isOf(list, c) && !slices.ContainsFunc(names, func(n []byte) bool { return bytes.Equal(n, c.RawSubject) }) {
+			names = append(names, c.RawSubject)
+		}
+	}
+	return names
 }
 
 var (

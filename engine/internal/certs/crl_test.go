@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -82,6 +83,50 @@ func TestAListOfARenewedAuthorityCoversTheOldOne(t *testing.T) {
 	if got := [2]bool{isRevoked(t, r.m, gone.Chain), isRevoked(t, r.m, stays.Chain)}; got != [2]bool{true, false} {
 		t.Errorf("revoked: %v, want the first only", got)
 	}
+}
+
+// An authority that is renewed may write its name in another kind of string: it is still the same.
+func TestAListCoversTheOtherSpellingOfItsAuthority(t *testing.T) {
+	old := certstest.NewCA(t, "root") // a PrintableString
+	name := mustMarshal(t, asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: mustMarshal(t, struct {
+		Type  asn1.ObjectIdentifier
+		Value string `asn1:"utf8"`
+	}{asn1.ObjectIdentifier{2, 5, 4, 3}, "root"})})
+	draft := *old.Cert
+	key := certstest.NewCA(t, "key").Key
+	draft.PublicKey = key.Public()
+	draft.RawSubject = mustMarshal(t, asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: name})
+	draft.SubjectKeyId = nil
+	der, err := x509.CreateCertificate(rand.Reader, &draft, &draft, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed := &certstest.CA{Cert: cert, Key: key}
+	if bytes.Equal(cert.RawSubject, old.Cert.RawSubject) || cert.Subject.String() != old.Cert.Subject.String() {
+		t.Fatalf("subjects % x and % x", cert.RawSubject, old.Cert.RawSubject)
+	}
+	gone, stays := old.Issue(t, "gone"), old.Issue(t, "stays")
+	r := newRig(t, func(r *rig) {
+		r.files.CA = r.write("ca.crt", certstest.PEM(old.Cert, renewed.Cert))
+		r.files.CRL = r.write("ca.crl", renewed.CRL(t, gone.Cert))
+		r.files.ClientAuth = certs.Require
+	})
+	if got := [2]bool{isRevoked(t, r.m, gone.Chain), isRevoked(t, r.m, stays.Chain)}; got != [2]bool{true, false} {
+		t.Errorf("revoked: %v, want the first only", got)
+	}
+}
+
+func mustMarshal(t *testing.T, v any) []byte {
+	t.Helper()
+	der, err := asn1.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 // crlWith makes a list with an extension.
