@@ -78,8 +78,8 @@ func TestWhatAListenerHasAcceptedIsKeptOverAResume(t *testing.T) {
 		if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Listeners()[0].Accepted; got != want {
-			t.Errorf("connection %d: got %d accepted", want, got)
+		if got, all := b.Listeners()[0].Accepted, b.Stats().Accepted; got != want || all != want {
+			t.Errorf("connection %d: got %d accepted, and %d by all listeners", want, got, all)
 		}
 		if err := b.HandOver(t.Context(), io.Discard); err != nil {
 			t.Fatal(err)

@@ -147,8 +147,8 @@ func (b *Broker) Stats() Stats {
 		sumReasons(s.ConnectsRefused, &c.refused)
 	}
 	for _, l := range b.listeners {
-		s.AcceptShed += l.acceptor.Load().Shed() + l.refused[refusedMax].Load() + l.refused[refusedPerAddress].Load()
-		s.Accepted += l.acceptor.Load().Accepted()
+		s.AcceptShed += l.shed.Load() + l.acceptor.Load().Shed() + l.refused[refusedMax].Load() + l.refused[refusedPerAddress].Load()
+		s.Accepted += l.accepted.Load() + l.acceptor.Load().Accepted()
 	}
 	s.Subscriptions = uint64(max(b.subscriptions.Load(), 0))
 	s.Filters = uint64(b.index.Filters())
