@@ -142,7 +142,7 @@ func (lst *listener) stillTrusts(chain []*x509.Certificate) error {
 	return &codec.Fault{Cause: cause, Err: err}
 }
 
-// presented is a connection with the certificates its client came with.
+// presented is a connection with the certificates its client came with, if any.
 type presented struct {
 	idx   uint32
 	gen   uint16
@@ -162,19 +162,30 @@ func (b *Broker) recheck(lst *listener) {
 	}
 }
 
+// presentedTo gathers the connections of a listener with what they presented; those without a certificate, if there must
+// be one now.
 func (l *loop) presentedTo(lst *listener) (list []presented) {
+	required := lst.files.Load().ClientAuth == certs.Require
 	for i := range l.connCount {
 		s := l.connAt(i)
 		if s.c == nil || s.c.lst != lst {
 			continue
 		}
 		if y := s.c.layers(); y != nil && y.TLS != nil && y.TLS.Open() {
-			if chain := y.TLS.State().PeerCertificates; len(chain) > 0 {
+			if chain := y.TLS.State().PeerCertificates; len(chain) > 0 || required {
 				list = append(list, presented{i, s.gen, chain})
 			}
 		}
 	}
 	return list
+}
+
+// subject and serial are for the log.
+func (p presented) subject() (subject, serial string) {
+	if len(p.chain) == 0 {
+		return "", ""
+	}
+	return p.chain[0].Subject.String(), p.chain[0].SerialNumber.String()
 }
 
 func (l *loop) reverify(lst *listener, list []presented) {
@@ -188,8 +199,9 @@ func (l *loop) reverify(lst *listener, list []presented) {
 			if s.c == nil || s.gen != p.gen || s.c.state >= draining {
 				continue
 			}
+			subject, serial := p.subject()
 			l.log.Info("client certificate not accepted any more", "listener", lst.name, "client", s.c.clientID(), "remote", s.c.remote(),
-				"subject", p.chain[0].Subject.String(), "serial", p.chain[0].SerialNumber.String())
+				"subject", subject, "serial", serial)
 			if s.c.state == connected {
 				s.c.disconnect(mqtt.NotAuthorized)
 			} else {
