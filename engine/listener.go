@@ -201,7 +201,7 @@ func (b *Broker) passedFor(lc *Listener) int {
 
 // named tells whether a socket that was passed on has a listener's name.
 func (s *Socket) named(lc *Listener) bool {
-	return s.Name != "" && (s.Name == lc.Title() || s.Name == lc.Name)
+	return s.Name != "" && (s.Name == lc.handle() || s.Name == lc.Name)
 }
 
 // at tells whether it has a listener's address.
@@ -214,6 +214,15 @@ func (s *Socket) at(lc *Listener) bool {
 		return network == "unix" && address == lc.Address
 	}
 	return network == "tcp" && sameAddress(address, lc.Address)
+}
+
+// handle names a listener's socket for the next process. With a name goes the address: a configuration that gives the
+// name another address wants another socket.
+func (l Listener) handle() string {
+	if l.Name == "" {
+		return l.URL()
+	}
+	return l.Name + " at " + l.URL()
 }
 
 // sameAddress tells whether a bound address is a configured one. Port 0 is any other time's.

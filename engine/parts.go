@@ -42,7 +42,7 @@ type Parts struct {
 
 // Socket is a listening socket that passes from one process to another.
 type Socket struct {
-	Name string // the listener's, as Listener.Title gives it; may be empty for one that is known by its address
+	Name string // the listener's name, or what Broker.Sockets has called it; may be empty for one that is known by its address
 	File *os.File
 }
 

@@ -30,7 +30,7 @@ func (b *Broker) Sockets() (list []Socket, err error) {
 			}
 			return nil, fmt.Errorf("engine: listener %s: %w", lst.name, err)
 		}
-		list = append(list, Socket{Name: lst.title, File: f})
+		list = append(list, Socket{Name: b.cfg.Listeners[lst.index].handle(), File: f})
 	}
 	return list, nil
 }

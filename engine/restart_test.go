@@ -312,3 +312,36 @@ func TestSocketsFindTheirListeners(t *testing.T) {
 		t.Error("a socket that no listener wants is open")
 	}
 }
+
+// A listener that keeps its name and gets another address is not to stay at the old one.
+func TestAListenerThatIsMovedTakesNoSocketOfItsOldAddress(t *testing.T) {
+	cfg := settings()
+	cfg.Listeners = []Listener{{Name: "main", Address: "127.0.0.1:0"}}
+	b := unstarted(t, cfg, Parts{})
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer stop(t, b)
+	for _, next := range []struct {
+		listener Listener
+		stays    bool
+	}{
+		{Listener{Name: "main", Address: "127.0.0.1:0"}, true},
+		{Listener{Name: "renamed", Address: address(b, 0)}, true},
+		{Listener{Name: "main", Address: "127.0.0.2:0"}, false},
+	} {
+		sockets, err := b.Sockets()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Listeners = []Listener{next.listener}
+		to := unstarted(t, cfg, Parts{Sockets: sockets})
+		if err := to.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if got := address(to, 0) == address(b, 0); got != next.stays {
+			t.Errorf("%+v: is at %s, the one before at %s; same: want %v", next.listener, address(to, 0), address(b, 0), next.stays)
+		}
+		stop(t, to)
+	}
+}
