@@ -19,6 +19,7 @@ func TestMemoryIsReturnedWhenItIsQuietAndWorthIt(t *testing.T) {
 		{"in the middle of one", memoryUse{allocated: 400 * MB}, memoryUse{allocated: 500 * MB, live: 40 * MB, garbage: 30 * MB}, false},
 		{"a small program", memoryUse{}, memoryUse{live: 2 * MB, garbage: 3 * MB}, false},
 		{"a little of much", memoryUse{}, memoryUse{live: 900 * MB, garbage: 90 * MB}, false},
+		{"an eighth", memoryUse{}, memoryUse{live: 400 * MB, garbage: 51 * MB}, true},
 		{"freed and kept", memoryUse{}, memoryUse{live: 4 * MB, idle: 60 * MB}, true},
 	} {
 		if got := tt.now.quiet(tt.before) && tt.now.worth(); got != tt.want {
@@ -32,7 +33,7 @@ func TestCollectionsAreMoreFrequentInALargeHeap(t *testing.T) {
 	for _, step := range []struct {
 		live uint64
 		want int
-	}{{4 << 20, 100}, {31 << 20, 100}, {32 << 20, 50}, {20 << 20, 50}, {15 << 20, 100}, {20 << 20, 100}} {
+	}{{3 << 20, 100}, {7 << 20, 100}, {8 << 20, 33}, {5 << 20, 33}, {3 << 20, 100}, {5 << 20, 100}} {
 		if percent = (memoryUse{live: step.live}).percent(percent); percent != step.want {
 			t.Fatalf("with %d bytes: got %d, want %d", step.live, percent, step.want)
 		}
