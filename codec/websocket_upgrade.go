@@ -122,9 +122,10 @@ func (u *Upgrade) judge(a ask) (r *refusal, detail string) {
 	case len(origin) > 1:
 		return &malformed, "the header Origin is there more than once"
 	case len(origin) == 1 && u.Origin != nil && !u.Origin(origin[0]):
-		return &otherOrigin, quoted("origin", origin[0])
+		page, _, _ := strings.Cut(origin[0], "?") // which a browser's has not
+		return &otherOrigin, quoted("origin", page)
 	case u.choose(h["Sec-Websocket-Protocol"]) == "": // [MQTT-6.0.0-3]
-		return u.noSubprotocol(), quoted("subprotocols", strings.Join(h["Sec-Websocket-Protocol"], ", "))
+		return u.noSubprotocol(), "" // nor which it does offer: pages that can set no header put tokens there
 	}
 	return nil, ""
 }
