@@ -281,7 +281,7 @@ func (b *Broker) Reload(cfg Config) error {
 		return err
 	}
 	for _, l := range b.loops {
-		l.post(func(l *loop) { l.live = b.live.Load() })
+		l.post((*loop).renew)
 	}
 	b.sys.restart()
 	return nil

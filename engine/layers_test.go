@@ -209,6 +209,38 @@ func TestARevocationAtTheEndOfAHandshakeIsCounted(t *testing.T) {
 	until(t, "the refusal", func() bool { return b.Listeners()[0].Refused["tls_revoked"] == 1 })
 }
 
+// Who connected while nobody was pinged is pinged when a reload says so.
+func TestPingsBeginWithAReload(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Listeners = []Listener{{Kind: KindWS, Address: "127.0.0.1:0"}}
+	cfg.Sys.Interval, cfg.WebSocket.PingInterval = 0, 0
+	b, err := New(cfg, Parts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, b) })
+	nc := dialTCP(t, b.listeners[0].ln.Addr().String())
+	say(t, nc, append([]byte(upgradeRequest), frame(hello("c"))...)) // without a keep alive
+	r := bufio.NewReader(nc)
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 6)
+	if _, err := io.ReadFull(r, got); err != nil || got[2] != byte(mqtt.CONNACK)<<4 {
+		t.Fatalf("got % x, %v, want the CONNACK", got, err)
+	}
+	cfg.WebSocket.PingInterval = time.Second
+	if err := b.Reload(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, got[:2]); err != nil || got[0] != 0x89 || got[1] != 0 {
+		t.Errorf("got % x, %v, want a ping", got[:2], err)
+	}
+}
+
 func (s *sources) len() (n int) {
 	for i := range s.shards {
 		s.shards[i].mu.Lock()

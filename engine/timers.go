@@ -28,6 +28,19 @@ func (l *loop) clearTimer(c *conn) {
 	}
 }
 
+// renew puts new settings into force. Timers that know of no ping, or of a later one, are asked again.
+func (l *loop) renew() {
+	was := l.live.WebSocket.PingInterval
+	if l.live = l.b.live.Load(); l.live.WebSocket.PingInterval == was {
+		return
+	}
+	for i := range l.connCount {
+		if c := l.connAt(i).c; c != nil && c.state == connected && c.pingTicks() > 0 {
+			l.setTimer(c, l.tick+1)
+		}
+	}
+}
+
 // fire is a timer that is due, or that the wheel could not hold any longer.
 func (l *loop) fire(data uint64) {
 	gen, n := uint16(data>>32), uint32(data)
