@@ -25,8 +25,24 @@ func firstRecord(b []byte) (whole bool, err error) {
 	if size > maxRecord {
 		return false, &Fault{TLSNotTLS, fmt.Errorf("record of %d bytes", size)}
 	}
+	if size < helloHeader {
+		return false, &Fault{TLSProtocol, fmt.Errorf("first record of %d bytes, in which no ClientHello says how long it is", size)}
+	}
+	if len(b) < recordHeader+helloHeader {
+		return false, nil
+	}
+	if hello := int(b[6])<<16 | int(b[7])<<8 | int(b[8]); hello > maxHello {
+		return false, &Fault{TLSFlood, fmt.Errorf("ClientHello of %d bytes", hello)}
+	}
 	return len(b) >= recordHeader+size, nil
 }
+
+// crypto/tls keeps a buffer as large as the largest handshake message for as long as the connection lives, and takes 64 KB.
+// Hellos take 2 KB, those with the keys of several post-quantum groups 4.
+const (
+	maxHello    = 16 << 10
+	helloHeader = 4 // its type, its length
+)
 
 // records follows the borders of the records that are handed to crypto/tls. Handed over like that its input buffer, which
 // never shrinks, is empty again after each record and never grows beyond what the largest one needs; and whoever reads

@@ -83,7 +83,9 @@ func (c *conn) Bytes(p []byte) (more bool) {
 
 // unwrap takes one read of a connection with stages.
 func (l *loop) unwrap(c *conn, y *layers, b []byte) {
-	y.heard = l.tick
+	if y.TLS == nil || y.TLS.Open() { // bytes alone are no progress of a handshake: see shook
+		y.heard = l.tick
+	}
 	if c.state >= draining {
 		return
 	}
@@ -130,6 +132,7 @@ func (l *loop) shook(c *conn) {
 	if y == nil || y.TLS == nil || c.state >= draining {
 		return
 	}
+	y.heard = l.tick
 	done, err := y.Step()
 	if err == nil && done {
 		defer c.contain()

@@ -141,7 +141,7 @@ func TestConnectingBytes(t *testing.T) {
 	const most, each, conns = 64 << 10, 3000, 60
 	for _, c := range []struct{ name, begin string }{
 		{"tcp", string(mqtt.AppendVarint([]byte{0x10}, 400000))},
-		{"tls", "\x16\x03\x01\x40\x00"},
+		{"tls", "\x16\x03\x01\x40\x00\x01\x00\x20\x00"},
 		{"ws", "GET /mqtt HTTP/1.1\r\nX: "},
 	} {
 		s := build(t, func(cfg *engine.Config) { cfg.Limits.MaxConnectingBytes = most })
