@@ -148,7 +148,9 @@ func (r *run) wipe(clients []*client) {
 			}
 		}
 	})
-	for _, step := range []func(*client){(*client).dial, part} {
+	// Twice: the CONNECT of a connection that was broken off may reach the broker's other loop behind the first clean start,
+	// and begin a session again.
+	for _, step := range []func(*client){(*client).dial, part, (*client).dial, part} {
 		if err := r.throng(ctx, clients, 0, step); err != nil {
 			r.note("sessions may be left with the broker: %v", err)
 			return
