@@ -143,8 +143,8 @@ func TestAStormOfHandshakesStaysWithinItsBounds(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if most.Load() > 2 || goroutines.Load() > 8 {
-		t.Errorf("%d computed at once, %d goroutines; want at most 2 and 8", most.Load(), goroutines.Load())
+	if most.Load() > 2 || goroutines.Load() > 8+2 { // one that gave its place up may still be ending
+		t.Errorf("%d computed at once, %d goroutines; want at most 2 and about 8", most.Load(), goroutines.Load())
 	}
 	await(t, "the goroutines end", func() bool { return turns.Stats().Active == 0 })
 	if st := turns.Stats(); st != (HandshakeStats{Done: 300}) {
