@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/penstock-mqtt/penstock/codec/codectest"
 )
 
 // FuzzTLSServer feeds a server's stage whatever a peer might send, in pieces as long as cuts says, from the beginning of
@@ -36,9 +38,11 @@ func FuzzTLSServer(f *testing.F) {
 			var keys strings.Builder
 			ccfg := small(a.client(), tls.VersionTLS13)
 			ccfg.KeyLogWriter = &keys
-			stage = linked(t, s, turns, cfg, ccfg).stage
-			writer := newForger(t, keys.String())
-			writer.seq = 1 // the client has sent a record
+			l := linked(t, s, turns, cfg, ccfg)
+			writer, err := codectest.NewForger(l.client.ConnectionState(), keys.String())
+			must(t, err)
+			writer.Skip() // the record that the client has sent
+			stage = l.stage
 			in = forgeAll(writer, in)
 		}
 		var err error
@@ -73,12 +77,12 @@ func FuzzTLSServer(f *testing.F) {
 }
 
 // forgeAll makes records of the input: a type, a length, so many bytes.
-func forgeAll(f *forger, in []byte) (b []byte) {
+func forgeAll(f *codectest.Forger, in []byte) (b []byte) {
 	for len(in) >= 2 {
 		typ, n := in[0], min(int(in[1]), len(in)-2)
-		b = append(b, f.record(typ, in[2:2+n])...)
+		b = append(b, f.Record(typ, in[2:2+n])...)
 		if bytes.HasPrefix(in[2:], []byte{24, 0, 0, 1}) {
-			f.use(expand(f.secret, "traffic upd", 32))
+			f.Renew()
 		}
 		in = in[2+n:]
 	}

@@ -100,8 +100,12 @@ const within = 60 * time.Second
 // await waits for a condition.
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	look, end := time.NewTicker(time.Millisecond), time.After(within)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-end:
 			t.Fatalf("waited in vain: %s", what)
 		}
 	}

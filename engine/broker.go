@@ -3,16 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec"
-	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
 	"github.com/penstock-mqtt/penstock/engine/internal/offload"
@@ -125,96 +122,6 @@ func (b *Broker) setLive(live Live) error {
 // ErrStarted is the answer to a second Start.
 var ErrStarted = errors.New("engine: the broker was started already")
 
-// Prepare binds the listeners, or takes them up from Parts.Sockets, and reads the TLS material: all that can fail before
-// anybody is served. Start does it when it was not done.
-func (b *Broker) Prepare() error {
-	b.life.Lock()
-	defer b.life.Unlock()
-	return b.prepare()
-}
-
-func (b *Broker) prepare() (err error) {
-	switch b.phase {
-	case made:
-	case prepared:
-		return nil
-	case serving, parted:
-		return ErrStarted
-	default:
-		return ErrStopped
-	}
-	defer b.closeUnwanted()
-	for i := range b.cfg.Listeners {
-		lst, err := b.open(i)
-		if err != nil {
-			b.fail()
-			return fmt.Errorf("listeners.%d: %w", i, err)
-		}
-		b.listeners = append(b.listeners, lst)
-	}
-	b.phase = prepared
-	return nil
-}
-
-// Start serves. When it fails nothing is left running, and the broker is of no further use. A broker starts once.
-func (b *Broker) Start() (err error) {
-	b.life.Lock()
-	defer b.life.Unlock()
-	if err := b.prepare(); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			b.fail()
-		}
-	}()
-	b.phase = serving
-	b.net, err = netloop.Start(netloop.Config{Loops: b.loopCount(), Tick: tickLength, Logger: b.log}, handler{b})
-	if err != nil {
-		return err
-	}
-	for _, nl := range b.net.Loops() {
-		l := b.newLoop(nl)
-		nl.Value = l
-		b.loops = append(b.loops, l)
-	}
-	b.ready.Store(true)
-	if err := b.recover(); err != nil {
-		return err
-	}
-	for _, lst := range b.listeners {
-		lst.ownFile() // not before: until here the process before may have to go on
-	}
-	b.serve()
-	b.started.Store(true)
-	b.sys.start()
-	if slices.ContainsFunc(b.listeners, func(l *listener) bool { return l.material != nil }) {
-		b.watching.Go(b.watchMaterial)
-	}
-	return nil
-}
-
-// serve lets clients in.
-func (b *Broker) serve() {
-	for _, lst := range b.listeners {
-		a := lst.acceptor.Swap(b.net.Serve(lst.ln, lst))
-		if a != nil { // it served until a hand-over that came to nothing
-			lst.accepted.Add(a.Accepted())
-			lst.shed.Add(a.Shed())
-		}
-	}
-}
-
-// fail ends what a start that failed has begun.
-func (b *Broker) fail() {
-	b.phase = over
-	b.cancel()
-	b.closeListeners()
-	if b.net != nil {
-		_ = b.net.Stop(context.Background())
-	}
-}
-
 func (b *Broker) loopCount() int {
 	if b.cfg.Loops > 0 {
 		return b.cfg.Loops
@@ -274,10 +181,11 @@ func (b *Broker) Reload(cfg Config) error {
 	if b.phase > serving {
 		return ErrStopped
 	}
-	if err := b.reloadMaterial(&cfg); err != nil {
+	live := cfg.Live()
+	if err := b.reloadMaterial(&live); err != nil {
 		return err
 	}
-	if err := b.setLive(cfg.Live()); err != nil {
+	if err := b.setLive(live); err != nil {
 		return err
 	}
 	for _, l := range b.loops {
@@ -285,90 +193,6 @@ func (b *Broker) Reload(cfg Config) error {
 	}
 	b.sys.restart()
 	return nil
-}
-
-// Stop ends the broker: no new connections, a DISCONNECT 0x8B to every 5.0 client, what is queued is written, then
-// everything is closed. Wills of connected clients are published to those who are still there. When ctx ends first, what
-// is open is cut, and the error is that of ctx: what could not be waited for ends in the background. Further calls wait
-// for the first one.
-func (b *Broker) Stop(ctx context.Context) error {
-	b.life.Lock()
-	defer b.life.Unlock()
-	switch b.phase {
-	case made, prepared:
-		b.fail()
-		return nil
-	case over:
-		return nil
-	}
-	b.phase = over
-	return b.shutdown(ctx)
-}
-
-func (b *Broker) shutdown(ctx context.Context) error {
-	b.draining.Store(true)
-	b.closeListeners()
-	b.letGo()
-	b.sys.end()
-	for _, l := range b.loops {
-		l.post((*loop).farewell)
-	}
-	b.awaitNoConns(ctx)
-	b.cancel()
-	b.watching.Wait()
-	err := b.offload.Close(ctx)
-	if s := b.parts.Store; s != nil {
-		err = errors.Join(err, s.Close(ctx))
-	}
-	return errors.Join(err, b.net.Stop(ctx))
-}
-
-func (b *Broker) closeListeners() {
-	for _, l := range b.listeners {
-		if a := l.acceptor.Load(); a != nil {
-			a.Stop()
-		}
-		_ = l.ln.Close()
-	}
-}
-
-// farewell tells the clients of a loop that the broker goes, and those that are still being handed to it.
-func (l *loop) farewell() {
-	l.leaving = true
-	for i := range l.connCount {
-		if c := l.connAt(i).c; c != nil && c.state < draining {
-			if c.state == connected {
-				c.disconnect(mqtt.ServerShuttingDown)
-				continue
-			}
-			c.refuse(mqtt.ServerUnavailable, "")
-		}
-	}
-}
-
-// awaitNoConns waits until every loop has closed its connections, or the context ends: then they are cut.
-func (b *Broker) awaitNoConns(ctx context.Context) {
-	pause := time.NewTicker(tickLength / 4)
-	defer pause.Stop()
-	for _, l := range b.loops {
-		left := make(chan int, 1)
-		for n := 1; n > 0; {
-			l.post(func(l *loop) { left <- int(l.connCount) - len(l.freeConns) })
-			select {
-			case n = <-left:
-			case <-ctx.Done():
-				return
-			}
-			if n == 0 {
-				break
-			}
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // clock is the broker's monotonic time, so long after it began. It begins above zero, so that zero can mean never.

@@ -98,8 +98,12 @@ func stall(t *testing.T, b *Broker, i int) (release func()) {
 
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	look, end := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer look.Stop()
+	for !cond() {
+		select {
+		case <-look.C:
+		case <-end:
 			t.Fatalf("%s did not come about", what)
 		}
 	}

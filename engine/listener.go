@@ -136,7 +136,7 @@ func (b *Broker) open(i int) (*listener, error) {
 	lc := &b.cfg.Listeners[i]
 	lst := &listener{b: b, index: i, kind: lc.kind(), mount: lc.Mountpoint, title: lc.Title()}
 	if lc.secure() {
-		f := b.cfg.files(i)
+		f := b.live.Load().files(i)
 		m, err := certs.Load(f)
 		if err != nil {
 			return nil, err

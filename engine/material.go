@@ -14,8 +14,8 @@ import (
 )
 
 // files says where the TLS material of a listener is.
-func (c *Config) files(i int) certs.Files {
-	lc := &c.Listeners[i]
+func (l *Live) files(i int) certs.Files {
+	lc := &l.Listeners[i]
 	f := certs.Files{
 		Name: lc.Title(), Cert: lc.Cert, Key: lc.Key, OCSP: lc.OCSP, CA: lc.CA, CRL: lc.CRL,
 		MinVersion: tls.VersionTLS12, RequireALPN: lc.RequireALPN, WebSocket: lc.web(),
@@ -26,19 +26,19 @@ func (c *Config) files(i int) certs.Files {
 	case ClientAuthRequire:
 		f.ClientAuth = certs.Require
 	}
-	if v := lc.MinTLS; v == TLS13 || v == "" && c.TLS.MinVersion == TLS13 {
+	if l.minTLS(i) == TLS13 {
 		f.MinVersion = tls.VersionTLS13
 	}
 	return f
 }
 
 // reloadMaterial reads the TLS material of all listeners anew: all of it, or nothing changes.
-func (b *Broker) reloadMaterial(cfg *Config) error {
+func (b *Broker) reloadMaterial(live *Live) error {
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
 	for i, lst := range b.listeners {
 		if lst.material != nil {
-			if _, err := certs.Load(cfg.files(i)); err != nil {
+			if _, err := certs.Load(live.files(i)); err != nil {
 				lst.reloadsFailed.Add(1)
 				return fmt.Errorf("listeners.%d: %w", i, err)
 			}
@@ -47,7 +47,7 @@ func (b *Broker) reloadMaterial(cfg *Config) error {
 	var failed error
 	for i, lst := range b.listeners {
 		if lst.material != nil {
-			if err := b.reloadOne(lst, cfg.files(i)); err != nil {
+			if err := b.reloadOne(lst, live.files(i)); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("listeners.%d: %w", i, err)) // it changed in between
 			}
 		}

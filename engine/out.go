@@ -120,10 +120,7 @@ func (l *loop) flush(c *conn) {
 		l.count.bytesOut.add(uint64(wrote))
 		l.advance(c, wrote)
 		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				l.log.Debug("write", "client", c.clientID(), "remote", c.remote(), "err", err)
-			}
-			l.hangUp(c)
+			l.writeFailed(c, err)
 			return
 		}
 		if wrote < want {
@@ -136,6 +133,14 @@ func (l *loop) flush(c *conn) {
 		l.giveOut(c)
 	}
 	l.drained(c)
+}
+
+// writeFailed ends a connection whose socket takes no more.
+func (l *loop) writeFailed(c *conn, err error) {
+	if !errors.Is(err, net.ErrClosed) {
+		l.log.Debug("write", "client", c.clientID(), "remote", c.remote(), "err", err)
+	}
+	l.hangUp(c)
 }
 
 // writeSome builds one vector from the front of the queue and writes it.
@@ -251,6 +256,15 @@ func (l *loop) goOn(c *conn) {
 	default:
 		c.resume()
 	}
+}
+
+// dropOut forgets what is queued for a connection.
+func (l *loop) dropOut(c *conn) {
+	for i := range c.out {
+		c.out[i].release(l)
+	}
+	l.owed -= int64(c.outBytes)
+	c.out, c.outBytes, c.outOff = nil, 0, 0
 }
 
 // hangUp closes the socket at once.

@@ -240,24 +240,12 @@ func (b *Broker) export(w io.Writer) error {
 			return err
 		}
 	}
-	for _, l := range b.loops {
-		answer := make(chan error, 1)
-		l.post(func(l *loop) { answer <- l.export(s) })
-		if err := <-answer; err != nil {
-			return err
-		}
+	var err error
+	b.all(func(l *loop) bool { err = l.export(s); return err == nil })()
+	if err != nil {
+		return err
 	}
 	return s.Close()
-}
-
-// closeUnwanted closes the sockets that were passed on and serve no listener.
-func (b *Broker) closeUnwanted() {
-	for i, s := range b.parts.Sockets {
-		if s.File != nil {
-			_ = s.File.Close()
-			b.parts.Sockets[i].File = nil
-		}
-	}
 }
 
 // ticketMeta begins the key under which a listener's session ticket keys go along. They are in the hand-over alone, never

@@ -1,11 +1,6 @@
 package engine
 
-import (
-	"errors"
-	"net"
-
-	"github.com/penstock-mqtt/penstock/codec/mqtt"
-)
+import "github.com/penstock-mqtt/penstock/codec/mqtt"
 
 // writeWire writes what the stages have left in the scratch; what the socket does not take is kept. false: the
 // connection is over.
@@ -42,10 +37,7 @@ func (l *loop) writeSocket(c *conn, b []byte) (n int, err error) {
 	n, err = c.nc.Write(b)
 	l.count.bytesOut.add(uint64(n))
 	if err != nil {
-		if !errors.Is(err, net.ErrClosed) {
-			l.log.Debug("write", "client", c.clientID(), "remote", c.remote(), "err", err)
-		}
-		l.hangUp(c)
+		l.writeFailed(c, err)
 	}
 	return n, err
 }
@@ -120,15 +112,6 @@ func (l *loop) gather(c *conn) []byte {
 		l.scratch = make([]byte, 0, scratchSize)
 	}
 	return p
-}
-
-// dropOut forgets what is queued for a connection.
-func (l *loop) dropOut(c *conn) {
-	for i := range c.out {
-		c.out[i].release(l)
-	}
-	l.owed -= int64(c.outBytes)
-	c.out, c.outBytes, c.outOff = nil, 0, 0
 }
 
 // sayEnd ends our side of the stages in order; false while that is not written.

@@ -42,11 +42,12 @@ const (
 // A package that is not here fails the test until somebody has thought about its place.
 var layers = map[string]layer{
 	// topics, packets, the QoS machine, the client side
-	"trie":         {imports: xxhash},
-	"codec/mqtt":   {},
-	"codec/flow":   {imports: "codec/mqtt"},
-	"codec":        {imports: "github.com/gobwas/ws"},
-	"codec/client": {imports: "codec codec/mqtt codec/flow trie", tests: "github.com/gobwas/ws"},
+	"trie":            {imports: xxhash},
+	"codec/mqtt":      {},
+	"codec/flow":      {imports: "codec/mqtt"},
+	"codec/codectest": {},
+	"codec":           {imports: "github.com/gobwas/ws", tests: "codec/codectest"},
+	"codec/client":    {imports: "codec codec/mqtt codec/flow trie", tests: "github.com/gobwas/ws"},
 
 	// one message, many receivers
 	"fanout": {imports: "codec/mqtt trie" + xxhash + pool},
@@ -92,7 +93,7 @@ var layers = map[string]layer{
 	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
 	"engine/enginetest/rig":        {imports: "engine codec codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
-	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/mqtt engine/internal/certs/certstest"},
+	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
 	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},

@@ -253,18 +253,7 @@ func TestACrowdedUnixSocketIsDialledAgain(t *testing.T) {
 		g.Dial(nil, o)
 	}
 	conns := []*Conn{await(t, in, "connection"), await(t, in, "connection")} // they wait, the others find no place
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				back(c)
-			}()
-		}
-	}()
+	accept(ln, back)
 	for len(conns) < cap(in) {
 		conns = append(conns, await(t, in, "connection"))
 	}

@@ -21,6 +21,12 @@ func echo(t testing.TB, serve func(net.Conn)) netip.AddrPort {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
+	accept(ln, serve)
+	return ln.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// accept gives each connection that comes to serve.
+func accept(ln net.Listener, serve func(net.Conn)) {
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -33,7 +39,6 @@ func echo(t testing.TB, serve func(net.Conn)) netip.AddrPort {
 			}()
 		}
 	}()
-	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
 func back(c net.Conn) { _, _ = io.Copy(c, c) }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec/codectest"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/enginetest/rig"
 )
@@ -56,7 +57,7 @@ func TestKeyUpdatesOfAClientThatDoesNotRead(t *testing.T) {
 		return c.TCPConn.Write(b)
 	}
 	hello := mqtt.Connect{Version: mqtt.V5, ClientID: []byte("keys"), CleanStart: true}
-	if _, err := write(f.record(23, hello.AppendTo(nil))); err != nil {
+	if _, err := write(f.Record(codectest.Data, hello.AppendTo(nil))); err != nil {
 		t.Fatal(err)
 	}
 	want(t, c, mqtt.CONNACK)
@@ -66,7 +67,7 @@ func TestKeyUpdatesOfAClientThatDoesNotRead(t *testing.T) {
 	updates := func() (int, error) {
 		var b []byte
 		for range 200 {
-			b = append(append(b, f.update()...), f.record(23, nothing)...) // data in between, or there would be too many at a time
+			b = append(append(b, f.Update(true, false)...), f.Record(codectest.Data, nothing)...) // data in between, or there would be too many at a time
 		}
 		return write(b)
 	}
@@ -91,7 +92,7 @@ func TestKeyUpdatesWithoutData(t *testing.T) {
 	c := s.dial("tls")
 	f := forge(t, s, c)
 	for range 100 {
-		if _, err := c.TCPConn.Write(f.update()); err != nil {
+		if _, err := c.TCPConn.Write(f.Update(true, false)); err != nil {
 			break
 		}
 	}

@@ -145,8 +145,12 @@ func (b *Broker) Empty(retained int) {
 
 // Eventually waits for a condition; false when it does not come about.
 func Eventually(cond func() bool) bool {
-	for end := time.Now().Add(Patience); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	look, end := time.NewTicker(5*time.Millisecond), time.After(Patience)
+	defer look.Stop()
+	for !cond() {
+		select {
+		case <-look.C:
+		case <-end:
 			return false
 		}
 	}

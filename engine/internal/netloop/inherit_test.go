@@ -37,18 +37,24 @@ func ask(c net.Conn) error {
 	return nil
 }
 
+// listenOn opens a listener somewhere.
+func listenOn(t *testing.T, network string) (ln net.Listener, addr string) {
+	t.Helper()
+	addr = "127.0.0.1:0"
+	if network == "unix" {
+		addr = t.TempDir() + "/s"
+	}
+	ln, err := Listen(ListenOptions{Network: network, Address: addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln, ln.Addr().String()
+}
+
 func TestConnectionsOfTheGapAreTheNextOnes(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			addr := "127.0.0.1:0"
-			if network == "unix" {
-				addr = t.TempDir() + "/s"
-			}
-			ln, err := Listen(ListenOptions{Network: network, Address: addr})
-			if err != nil {
-				t.Fatal(err)
-			}
-			addr = ln.Addr().String()
+			ln, addr := listenOn(t, network)
 			for range 3 { // from one engine to the next
 				e := start(t, 2, echoer())
 				a := e.Serve(ln, AdmitFunc(everybody))
@@ -155,15 +161,7 @@ func heir(string, int) error {
 func TestAnotherProcessTakesOverAndNobodyIsRefused(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			addr := "127.0.0.1:0"
-			if network == "unix" {
-				addr = t.TempDir() + "/s"
-			}
-			ln, err := Listen(ListenOptions{Network: network, Address: addr})
-			if err != nil {
-				t.Fatal(err)
-			}
-			addr = ln.Addr().String()
+			ln, addr := listenOn(t, network)
 			e := start(t, 2, echoer())
 			a := e.Serve(ln, AdmitFunc(everybody))
 			var served atomic.Int64

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+)
+
+// Prepare binds the listeners, or takes them up from Parts.Sockets, and reads the TLS material: all that can fail before
+// anybody is served. Start does it when it was not done.
+func (b *Broker) Prepare() error {
+	b.life.Lock()
+	defer b.life.Unlock()
+	return b.prepare()
+}
+
+func (b *Broker) prepare() (err error) {
+	switch b.phase {
+	case made:
+	case prepared:
+		return nil
+	case serving, parted:
+		return ErrStarted
+	default:
+		return ErrStopped
+	}
+	defer b.closeUnwanted()
+	for i := range b.cfg.Listeners {
+		lst, err := b.open(i)
+		if err != nil {
+			b.fail()
+			return fmt.Errorf("listeners.%d: %w", i, err)
+		}
+		b.listeners = append(b.listeners, lst)
+	}
+	b.phase = prepared
+	return nil
+}
+
+// Start serves. When it fails nothing is left running, and the broker is of no further use. A broker starts once.
+func (b *Broker) Start() (err error) {
+	b.life.Lock()
+	defer b.life.Unlock()
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			b.fail()
+		}
+	}()
+	b.phase = serving
+	b.net, err = netloop.Start(netloop.Config{Loops: b.loopCount(), Tick: tickLength, Logger: b.log}, handler{b})
+	if err != nil {
+		return err
+	}
+	for _, nl := range b.net.Loops() {
+		l := b.newLoop(nl)
+		nl.Value = l
+		b.loops = append(b.loops, l)
+	}
+	b.ready.Store(true)
+	if err := b.recover(); err != nil {
+		return err
+	}
+	for _, lst := range b.listeners {
+		lst.ownFile() // not before: until here the process before may have to go on
+	}
+	b.serve()
+	b.started.Store(true)
+	b.sys.start()
+	if slices.ContainsFunc(b.listeners, func(l *listener) bool { return l.material != nil }) {
+		b.watching.Go(b.watchMaterial)
+	}
+	return nil
+}
+
+// serve lets clients in.
+func (b *Broker) serve() {
+	for _, lst := range b.listeners {
+		a := lst.acceptor.Swap(b.net.Serve(lst.ln, lst))
+		if a != nil { // it served until a hand-over that came to nothing
+			lst.accepted.Add(a.Accepted())
+			lst.shed.Add(a.Shed())
+		}
+	}
+}
+
+// fail ends what a start that failed has begun.
+func (b *Broker) fail() {
+	b.phase = over
+	b.cancel()
+	b.closeListeners()
+	if b.net != nil {
+		_ = b.net.Stop(context.Background())
+	}
+}
+
+// closeUnwanted closes the sockets that were passed on and serve no listener.
+func (b *Broker) closeUnwanted() {
+	for i, s := range b.parts.Sockets {
+		if s.File != nil {
+			_ = s.File.Close()
+			b.parts.Sockets[i].File = nil
+		}
+	}
+}
