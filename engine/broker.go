@@ -85,6 +85,7 @@ func New(cfg Config, parts Parts) (*Broker, error) {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
+	b.openStore()
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.index, b.groups, b.slots, b.retained = trie.NewIndex(), fanout.NewGroups(), fanout.NewSlots(), trie.NewRetained()
 	b.directory, b.sources = newDirectory(b.slots), newSources()

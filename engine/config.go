@@ -247,11 +247,40 @@ type Retain struct {
 	MaxMessages int `yaml:"max_messages"`
 }
 
-// Store says where state outlives the process.
+// Store says where state outlives the process, and how surely.
 type Store struct {
-	// Path is the data directory. It must be empty in this version, which keeps its state in memory.
+	// Path is the data directory, made if it is not there; empty keeps the state in memory.
 	Path string `yaml:"path"`
+	// Sync says when what is acknowledged is on the disk.
+	Sync Sync `yaml:"sync"`
+	// Interval is the time between two syncs where Sync is interval: so much may be lost in a power cut.
+	Interval time.Duration `yaml:"interval"`
+	// Gather is how long a commit waits for more to go with it, for SD cards and eMMC, whose every sync is dear; 0 begins
+	// with no wait and goes by the load.
+	Gather time.Duration `yaml:"gather"`
+	// SegmentSize is the size of the log's files; 0 goes by the file system.
+	SegmentSize Size `yaml:"segment_size"`
+	// Quota bounds the data directory; 0: by the file system alone. Above HighWater percent of it what would have to be
+	// stored is refused, until it is below LowWater percent.
+	Quota     Size `yaml:"quota"`
+	HighWater int  `yaml:"high_water"`
+	LowWater  int  `yaml:"low_water"`
+	// Strict refuses to start on damaged data; without it, what can be read is loaded and the damaged file set aside.
+	Strict bool `yaml:"strict"`
 }
+
+// Sync is when what is acknowledged is on the disk.
+type Sync string
+
+// The choices of Sync.
+const (
+	// SyncAlways acknowledges what is on the disk.
+	SyncAlways Sync = "always"
+	// SyncInterval acknowledges what the kernel has, and syncs every Store.Interval.
+	SyncInterval Sync = "interval"
+	// SyncNone acknowledges what the kernel has, and leaves the disk to it.
+	SyncNone Sync = "none"
+)
 
 // Log is about the broker's own log.
 type Log struct {

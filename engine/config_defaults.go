@@ -43,6 +43,7 @@ func DefaultConfig() Config {
 			SharedSubscriptionStrategy: StrategyRoundRobin,
 		},
 		Retain: Retain{Available: true},
+		Store:  Store{Sync: SyncAlways, Interval: time.Second, HighWater: 95, LowWater: 85},
 		Log:    Log{Level: LogInfo, Format: LogText},
 		Sys:    Sys{Interval: 10 * time.Second},
 	}

@@ -107,7 +107,7 @@ func (c *Config) Reloadable(next *Config) error {
 	fixed(&k, "loops", c.Loops, next.Loops)
 	fixed(&k, "tls.max_handshakes", c.TLS.MaxHandshakes, next.TLS.MaxHandshakes)
 	fixed(&k, "tls.handshake_cores", c.TLS.HandshakeCores, next.TLS.HandshakeCores)
-	fixed(&k, "store.path", c.Store.Path, next.Store.Path)
+	c.Store.fixed(&k, &next.Store)
 	fixed(&k, "log.format", c.Log.Format, next.Log.Format)
 	return k.err()
 }
@@ -120,4 +120,17 @@ func fixed[T comparable](k *checker, field string, was, is T) {
 
 func needsRestart(was, is any) string {
 	return fmt.Sprintf("needs a restart to change from %v to %v", was, is)
+}
+
+// fixed is all of the store: it is opened once.
+func (s *Store) fixed(k *checker, next *Store) {
+	fixed(k, "store.path", s.Path, next.Path)
+	fixed(k, "store.sync", s.Sync, next.Sync)
+	fixed(k, "store.interval", s.Interval, next.Interval)
+	fixed(k, "store.gather", s.Gather, next.Gather)
+	fixed(k, "store.segment_size", s.SegmentSize, next.SegmentSize)
+	fixed(k, "store.quota", s.Quota, next.Quota)
+	fixed(k, "store.high_water", s.HighWater, next.HighWater)
+	fixed(k, "store.low_water", s.LowWater, next.LowWater)
+	fixed(k, "store.strict", s.Strict, next.Strict)
 }

@@ -26,9 +26,7 @@ func (c *Config) Validate() error {
 	c.Limits.check(&k)
 	c.Session.check(&k)
 	k.number("retain.max_messages", c.Retain.MaxMessages, 0, maxInt)
-	if c.Store.Path != "" {
-		k.fail("store.path", "must be empty: the durable store does not exist yet, this version keeps its state in memory")
-	}
+	c.Store.check(&k)
 	k.duration("drain.timeout", c.Drain.Timeout, time.Millisecond, 0)
 	k.duration("drain.will_grace", c.Drain.WillGrace, 0, 0)
 	oneOf(&k, "log.level", c.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
@@ -54,6 +52,20 @@ func (w WebSocket) check(k *checker) {
 	k.size("websocket.max_header_size", w.MaxHeaderSize, 512, MiB)
 	k.size("websocket.max_frame_size", w.MaxFrameSize, KiB, 0)
 	k.interval("websocket.ping_interval", w.PingInterval, time.Second)
+}
+
+func (s Store) check(k *checker) {
+	oneOf(k, "store.sync", s.Sync, SyncAlways, SyncInterval, SyncNone)
+	k.duration("store.interval", s.Interval, time.Millisecond, time.Hour)
+	k.duration("store.gather", s.Gather, 0, time.Second)
+	if s.SegmentSize != 0 {
+		k.size("store.segment_size", s.SegmentSize, 64*KiB, GiB)
+	}
+	if s.Quota != 0 {
+		k.size("store.quota", s.Quota, MiB, 0)
+	}
+	k.number("store.high_water", s.HighWater, 2, 100)
+	k.number("store.low_water", s.LowWater, 1, s.HighWater-1)
 }
 
 func (a Auth) check(k *checker) {

@@ -62,14 +62,18 @@ var layers = map[string]layer{
 	"engine/internal/certs/certstest": {}, // certificates for tests
 
 	// contracts the core calls
-	"engine/store":           {imports: "codec/mqtt", tests: "engine/store/storetest"},
-	"engine/store/storetest": {imports: "engine/store codec/mqtt"},
-	"engine/auth":            {imports: "codec/mqtt", tests: "engine/auth/authtest"},
-	"engine/auth/authtest":   {imports: "engine/auth codec/mqtt"},
+	"engine/store":             {imports: "codec/mqtt", tests: "engine/store/storetest"},
+	"engine/store/storetest":   {imports: "engine/store codec/mqtt"},
+	"engine/store/vfs":         {imports: "golang.org/x/sys"},
+	"engine/store/vfs/faultfs": {imports: "engine/store/vfs"},
+	"engine/store/seglog":      {imports: "engine/store engine/store/vfs", tests: "codec/mqtt engine/store/storetest engine/store/vfs/faultfs"},
+	"engine/store/crashtest":   {imports: "codec/mqtt engine/store engine/store/seglog engine/store/vfs engine/store/vfs/faultfs"},
+	"engine/auth":              {imports: "codec/mqtt", tests: "engine/auth/authtest"},
+	"engine/auth/authtest":     {imports: "engine/auth codec/mqtt"},
 
 	// connections, sessions, steps
 	"engine": {
-		imports: "codec codec/mqtt codec/flow trie fanout engine/store engine/auth" + xxhash +
+		imports: "codec codec/mqtt codec/flow trie fanout engine/store engine/store/seglog engine/auth" + xxhash +
 			" engine/internal/wheel engine/internal/offload engine/internal/netloop engine/internal/session engine/internal/certs",
 		tests: "codec/client engine/internal/certs/certstest",
 	},
@@ -96,11 +100,11 @@ var layers = map[string]layer{
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
-	"engine/plugin/admin": {imports: "engine codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},
+	"engine/plugin/admin": {imports: "engine engine/store codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},
 
 	// the program
 	"cmd/penstock/internal/config": {imports: "engine engine/plugin/admin" + yaml},
-	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/store engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys + systemd},
+	"cmd/penstock":                 {imports: "cmd/penstock/internal/config engine engine/store engine/store/seglog engine/plugin/admin bench bench/compare codec/client codec/mqtt" + kong + sys + systemd},
 
 	"scripts": {},
 }

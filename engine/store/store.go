@@ -24,6 +24,7 @@ type Store interface {
 	// RET; MSG, each before the first ENQ that names it; then session by session SES, its SUBs, its QINs
 	// and its queue in ascending seq, an ENQ with one delivery each, followed by its REL if it was released.
 	// There are no other kinds, and nothing that a later record took back. An error of visit ends it.
+	// It takes hold of what the store keeps its state in; after Close, Recover opens the store again.
 	Recover(ctx context.Context, visit func(*Record) error) error
 
 	// Append commits a batch, all of it or nothing, and never blocks. Batches commit in the order of their
