@@ -75,7 +75,7 @@ func TestWhatCannotStartSaysWhyInOneLine(t *testing.T) {
 		{[]string{"-c", "/nonexistent.yaml"}, exitFailed, "penstock: read configuration: "},
 		{[]string{"--listen", "tcp://127.0.0.1:1?version=5"}, exitFailed, "penstock: --listen tcp://127.0.0.1:1?version=5: "},
 		{[]string{"--set", "limits.bogus=5"}, exitFailed, "penstock: --set limits.bogus=5: limits.bogus: unknown key"},
-		{[]string{"--data", "/tmp"}, exitFailed, "penstock: --data /tmp: store.path: must be empty"},
+		{[]string{"--data", "/tmp", "--set", "store.sync=sometimes"}, exitFailed, "penstock: --set store.sync=sometimes: store.sync: must be one of always, interval, none"},
 	} {
 		code, stdout, stderr := runArgs(tt.args...)
 		if code != tt.code || stdout != "" || !strings.HasPrefix(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {

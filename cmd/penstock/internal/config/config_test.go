@@ -121,7 +121,8 @@ drain: {will-grace: 1m}
 func TestLaterSaysMore(t *testing.T) {
 	three := 3
 	s := Source{
-		File:     write(t, "loops: 1\nlog: {level: warn}\nlisteners: [tcp://127.0.0.1:1]\nsys: {interval: 5s}\nlimits: {max_inflight: 7}\n"),
+		File:     write(t, "loops: 1\nlog: {level: warn}\nlisteners: [tcp://127.0.0.1:1]\nsys: {interval: 5s}\nlimits: {max_inflight: 7}\nstore: {path: /of/the/file, sync: interval, gather: 20ms}\n"),
+		Data:     "/of/the/flag",
 		Listen:   []string{"tcp://127.0.0.1:2", "tcp://127.0.0.1:3?versions=4,5"},
 		Loops:    &three,
 		LogLevel: "error",
@@ -140,6 +141,7 @@ func TestLaterSaysMore(t *testing.T) {
 	want.Log.Level = engine.LogDebug
 	want.Sys.Interval = 5 * time.Second
 	want.Limits.MaxInflight = 7
+	want.Store.Path, want.Store.Sync, want.Store.Gather = "/of/the/flag", engine.SyncInterval, 20*time.Millisecond
 	want.Limits.ResponseInformation = "a=b"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -174,7 +176,13 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		{"loops: &n 1\nlimits: {maximum_qos: *n}\n", "penstock.yaml:1: anchors, aliases, tags"},
 		{"<<: {loops: 1}\n", "penstock.yaml:1: <<: unknown key"},
 		{"loops: 1\n---\nloops: 2\n", "penstock.yaml:3: a second YAML document"},
-		{"store:\n  path: /data\n", "penstock.yaml:2: store.path: must be empty: the durable store does not exist yet"},
+		{"store:\n  path: /data\n  sync: never\n", "penstock.yaml:3: store.sync: must be one of always, interval, none, is \"never\""},
+		{"store: {interval: 0}\n", "penstock.yaml:1: store.interval: must be from 1ms to 1h0m0s, is 0s"},
+		{"store: {gather: 2s}\n", "penstock.yaml:1: store.gather: must be from 0s to 1s, is 2s"},
+		{"store: {segment_size: 1KiB}\n", "penstock.yaml:1: store.segment_size: must be from 64KiB to 1GiB, is 1KiB"},
+		{"store: {quota: 10}\n", "penstock.yaml:1: store.quota: must be at least 1MiB, is 10"},
+		{"store: {high_water: 80}\n", "penstock.yaml:1: store.low_water: must be from 1 to 79, is 85"},
+		{"store: {strict: perhaps}\n", "penstock.yaml:1: store.strict: must be true or false"},
 	} {
 		_, err := Source{File: write(t, tt.text)}.Load()
 		if err == nil || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
@@ -202,7 +210,7 @@ func TestErrorsNameTheFlag(t *testing.T) {
 		{Source{Listen: []string{"tcp://h:1", "tcp://h:2?versions=9"}}, "--listen tcp://h:2?versions=9: listeners.1.versions"},
 		{Source{LogLevel: "loud"}, "--log-level loud: log.level: must be one of"},
 		{Source{Loops: &minus}, "--loops -1: loops: must be from 0"},
-		{Source{Data: "/var/lib/penstock"}, "--data /var/lib/penstock: store.path: must be empty"},
+		{Source{Data: "/var/lib/penstock", Set: []string{"store.low_water=99"}}, "--set store.low_water=99: store.low_water: must be from 1 to 94, is 99"},
 		{Source{File: "/nonexistent/penstock.yaml"}, "read configuration: stat /nonexistent/penstock.yaml: no such file"},
 		{Source{File: os.TempDir()}, "read configuration: read "},
 	} {
