@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // source is what the collector reads; a broker is one.
@@ -14,6 +15,7 @@ type source interface {
 	Stats() engine.Stats
 	Loops() []engine.LoopStats
 	Listeners() []engine.ListenerStats
+	StoreStats() (store.Stats, bool)
 }
 
 // collector turns the engine's counters into metrics when it is asked. Nothing is counted twice: the engine counts per
@@ -96,6 +98,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, l := range c.from.Listeners() {
 		out.listener(&l)
+	}
+	if s, ok := c.from.StoreStats(); ok {
+		out.store(&s)
 	}
 }
 

@@ -3,8 +3,8 @@
 // It stands on the engine's public methods alone, and a broker can do without it. Nothing here makes an event loop wait:
 // counters are read where they lie, and what only a loop knows is asked for in bounded pieces through its inbox.
 //
-// The API answers in JSON: its fields are those of [Status], [Listeners], [Page] of [Client], [Details],
-// [Kicked]. An error is
+// The API answers in JSON: its fields are those of [Status], [Listeners], [Store], [Page] of [Client],
+// [Details], [Kicked]. An error is
 // {"error": "why"} with the status that fits. `penstock ctl` is its client.
 //
 // Who may do what is decided in one place, guard.go:

@@ -32,11 +32,15 @@ func hung(loops []engine.LoopStats) string {
 	return ""
 }
 
-// readyz tells whether clients should be sent here.
+// readyz tells whether clients should be sent here: a broker whose store has failed refuses what it would have to store.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if state := s.state(); state != serving {
+	why := s.state()
+	if why == serving {
+		_, why = s.storeState()
+	}
+	if why != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, state+"\n")
+		_, _ = io.WriteString(w, why+"\n")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")

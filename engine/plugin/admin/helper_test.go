@@ -59,6 +59,12 @@ func run(t *testing.T, cfg Config, listeners ...engine.Listener) *rig {
 // prepare makes what run starts; without listeners there is one for plain TCP.
 func prepare(t *testing.T, cfg Config, listeners ...engine.Listener) *rig {
 	t.Helper()
+	return prepareOf(t, cfg, engine.Parts{}, listeners...)
+}
+
+// prepareOf is prepare for a broker with parts of the test's.
+func prepareOf(t *testing.T, cfg Config, parts engine.Parts, listeners ...engine.Listener) *rig {
+	t.Helper()
 	r := &rig{t: t, log: &lines{}}
 	c := engine.DefaultConfig()
 	c.Listeners[0].Address, c.Loops, c.Sys.Interval = "127.0.0.1:0", 2, 0
@@ -67,7 +73,7 @@ func prepare(t *testing.T, cfg Config, listeners ...engine.Listener) *rig {
 	}
 	r.config = c
 	var err error
-	if r.broker, err = engine.New(c, engine.Parts{}); err != nil {
+	if r.broker, err = engine.New(c, parts); err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, nil))

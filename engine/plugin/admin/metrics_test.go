@@ -16,6 +16,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/client"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // figures is a broker that has counted what the test says.
@@ -23,11 +24,19 @@ type figures struct {
 	stats     engine.Stats
 	loops     []engine.LoopStats
 	listeners []engine.ListenerStats
+	store     *store.Stats
 }
 
 func (f *figures) Stats() engine.Stats               { return f.stats }
 func (f *figures) Loops() []engine.LoopStats         { return f.loops }
 func (f *figures) Listeners() []engine.ListenerStats { return f.listeners }
+
+func (f *figures) StoreStats() (s store.Stats, ok bool) {
+	if f.store == nil {
+		return s, false
+	}
+	return *f.store, true
+}
 
 // values gives every value of the collector's metrics.
 func values(t *testing.T, f *figures) map[float64]bool {

@@ -12,6 +12,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET /store", s.store)
+	mux.HandleFunc("GET /api/v1/store", s.store)
 	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /api/v1/listeners", s.listeners)
 	mux.HandleFunc("GET /api/v1/clients", s.clients)
@@ -28,10 +30,12 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 }
 
 const index = `GET    /healthz                every event loop has answered lately
-GET    /readyz                 the broker takes clients
+GET    /readyz                 the broker takes clients, and what it acknowledges can be stored
 GET    /metrics                for Prometheus
+GET    /store                  where state is kept, how that does, what the last start has found
 GET    /api/v1/status          the broker at a glance
 GET    /api/v1/listeners       listeners: connections, what was refused and why, certificates
+GET    /api/v1/store           /store as JSON
 GET    /api/v1/clients         clients; ?prefix= &contains= &online=true &limit= &after=
 GET    /api/v1/client/{id}     one client and its subscriptions
 DELETE /api/v1/client/{id}     disconnect it; ?session=true ends its session, too

@@ -26,6 +26,7 @@ type Status struct {
 	Retained      uint64 `json:"retained"`
 	OutboundBytes int64  `json:"outbound_bytes"` // queued for connections
 	Dropped       uint64 `json:"dropped"`        // messages that did not reach a receiver, since the start
+	Store         string `json:"store"`          // "memory", or how the store keeps up: "ok", "slow", "full", "failed"
 
 	Rates  Rates  `json:"rates"`
 	Memory Memory `json:"memory"`
@@ -78,6 +79,7 @@ func (s *Server) glance() Status {
 		Retained: now.stats.Retained, OutboundBytes: now.stats.OutboundBytes, Dropped: sum(now.stats.Dropped),
 		Rates: rates(&before, &now), Memory: memory(),
 	}
+	st.Store, _ = s.storeState()
 	if st.State == serving {
 		for _, a := range s.Broker.Addrs() {
 			st.Listeners = append(st.Listeners, Address(a))
