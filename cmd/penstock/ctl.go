@@ -25,6 +25,7 @@ type CtlCmd struct {
 
 	Status    ctlStatus    `cmd:"" help:"The broker at a glance."`
 	Listeners ctlListeners `cmd:"" help:"Show the listeners: connections, what was refused and why, certificates."`
+	Store     ctlStore     `cmd:"" help:"Show where state is kept, how that does, and what the last start has found."`
 	Clients   ctlClients   `cmd:"" help:"List clients."`
 	Client    ctlClient    `cmd:"" help:"Show one client with its subscriptions."`
 	Kick      ctlKick      `cmd:"" help:"Disconnect a client."`
@@ -49,6 +50,7 @@ func (*ctlStatus) Run(ctl *CtlCmd, out io.Writer) error {
 	fmt.Fprintf(w, "clients\t%d connected, %d sessions, %d subscriptions\n", st.Connections, st.Sessions, st.Subscriptions)
 	fmt.Fprintf(w, "messages\t%.0f/s in, %.0f/s out, %d retained, %d dropped\n", st.Rates.MessagesReceived, st.Rates.MessagesSent, st.Retained, st.Dropped)
 	fmt.Fprintf(w, "bytes\t%s/s in, %s/s out, %s waiting\n", size(st.Rates.BytesReceived), size(st.Rates.BytesSent), size(float64(st.OutboundBytes)))
+	fmt.Fprintf(w, "store\t%s\n", storeLine(st.Store))
 	fmt.Fprintf(w, "memory\t%s resident, %s heap, %d goroutines\n", size(float64(st.Memory.RSS)), size(float64(st.Memory.Heap)), st.Memory.Goroutines)
 	for _, l := range st.Loops {
 		fmt.Fprintf(w, "loop %d\t%d sockets, %.0f %% busy, %s late, %d in the inbox\n",

@@ -58,6 +58,8 @@ func TestCtlShowsAndEndsClients(t *testing.T) {
 	s := "--socket=" + socket
 	ctl(exitOK, "3 connected, 3 sessions, 3 subscriptions", s, "status")
 	ctl(exitOK, "3 connected", "--url", url, "status")
+	ctl(exitOK, "kept in memory, it ends with the process\n", s, "store")
+	ctl(exitOK, `{"state":"memory"`, s, "--json", "store")
 	if table := ctl(exitOK, "dev-1", s, "clients"); strings.Count(table, "\n") != 4 || strings.Contains(table, "\x1b") {
 		t.Errorf("the table of 3 clients is %q, want 4 lines without control characters", table)
 	}

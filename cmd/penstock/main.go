@@ -22,7 +22,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the broker (the default)."`
 	Pub     PubCmd     `cmd:"" help:"Publish messages, with mosquitto_pub's flags."`
 	Sub     SubCmd     `cmd:"" help:"Subscribe and print messages, with mosquitto_sub's flags."`
-	Ctl     CtlCmd     `cmd:"" help:"Ask or tell a running broker: status, listeners, clients, client, kick, reload."`
+	Ctl     CtlCmd     `cmd:"" help:"Ask or tell a running broker: status, listeners, store, clients, client, kick, reload."`
 	Bench   benchCmd   `cmd:"" help:"Measure brokers: run a scenario, or compare several."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }

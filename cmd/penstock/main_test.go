@@ -41,7 +41,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 	}{
 		{[]string{"--help"}, []string{"Usage: penstock", "serve", "pub", "sub", "version"}},
 		{[]string{"serve", "--help"}, []string{"--config", "-c", "--listen", "--data", "--loops", "--log-level", "--admin", "--set", "listeners.0.max_connections"}},
-		{[]string{"ctl", "--help"}, []string{"--socket", "--url", "--token", "--json", "status", "clients", "client", "kick", "reload"}},
+		{[]string{"ctl", "--help"}, []string{"--socket", "--url", "--token", "--json", "status", "store", "clients", "client", "kick", "reload"}},
 		{[]string{"version", "--help"}, []string{"Usage: penstock version"}},
 	} {
 		code, stdout, stderr := runArgs(tt.args...)
