@@ -40,6 +40,7 @@ type Config struct {
 	AwaitAll    bool    `json:"awaitAll,omitempty"`    // closed loop at QoS 1 and 2: a message is open until it is delivered, too, not just acknowledged
 	Rate        float64 `json:"rate,omitempty"`        // open loop: messages a second, all publishers together; 0 is closed loop
 	ConnectRate float64 `json:"connectRate,omitempty"` // connections a second; 0 is as fast as they are answered
+	Persistent  bool    `json:"persistent,omitempty"`  // sessions of those who subscribe, or publish at QoS 2, outlive the connection: what they are sent is to be kept
 
 	KeepAlive time.Duration `json:"keepAlive,omitempty"`
 	Warmup    time.Duration `json:"warmup"`        // before counting begins

@@ -51,6 +51,7 @@ func (r *run) finish() {
 		rep.SendRate, rep.Rate = float64(rep.Sent)/s, float64(rep.Delivered)/s
 	}
 	rep.Latency, rep.Load.Late = percentiles(r.total.latency), percentiles(r.total.late)
+	rep.Ack = percentiles(r.total.acks)
 	rep.Connect, rep.Subscribe = percentiles(r.total.connects), percentiles(r.total.subscribes)
 	rep.Handshakes = r.handshakes()
 	r.meter.report()
@@ -75,7 +76,7 @@ func (r *run) close() {
 func (r *run) balance() {
 	for _, k := range r.clients {
 		k.ledger.all(func(t *track) { k.lane.missing(t, k.id) })
-		k.lane.faults.notes(stalled, uint64(k.in.open), "%s: %d exchanges of QoS 2 were not released", k.id, k.in.open)
+		k.unreleased()
 		for _, f := range k.feeds {
 			k.lane.faults.notes(stalled, uint64(f.open), "%s: %d exchanges of QoS %d were not ended", k.id, f.open, f.qos)
 		}
@@ -83,6 +84,13 @@ func (r *run) balance() {
 	for _, g := range r.groups {
 		g.ledger.all(func(t *track) { t.of.feed.c.lane.missing(t, "the group") })
 	}
+}
+
+// unreleased counts the exchanges of QoS 2 that the broker has left open, once.
+func (k *client) unreleased() {
+	k.lane.faults.notes(stalled, uint64(k.in.open), "%s: %d exchanges of QoS 2 were not released", k.id, k.in.open)
+	k.lane.unreleased -= int64(k.in.open)
+	k.in = inbox{}
 }
 
 // missing counts what is missing of one stream at one receiver. Behind the last that came it may be on its way still, but

@@ -81,6 +81,9 @@ func (r *Report) benchName() string {
 	if c.AwaitAll && c.QoS > 0 {
 		parts = append(parts, "await-all=true")
 	}
+	if c.Persistent {
+		parts = append(parts, "persistent=true")
+	}
 	if a, err := parseAddress(c.Addr); err == nil && a.transport() != "tcp" {
 		parts = append(parts, "transport="+a.transport())
 	}
@@ -131,6 +134,9 @@ func (r *Report) measures() []measure {
 		}
 		add(b.Cores, "cores", "lower")
 		add(float64(b.RSS), "rss-B", "lower")
+		if b.Disk > 0 {
+			add(float64(b.Disk), "disk-B", "lower")
+		}
 		if b.WritesPerDeliv > 0 {
 			add(b.WritesPerDeliv, "writes/delivery", "lower")
 		}
@@ -141,8 +147,8 @@ func (r *Report) measures() []measure {
 	for _, p := range []struct {
 		prefix string
 		of     *Percentiles
-	}{{"", r.Latency}, {"connect-", r.Connect}, {"subscribe-", r.Subscribe}} {
-		if p.of == nil || p.of.Count == 0 || r.Delivered > 0 && p.of != r.Latency { // where messages count, connecting is but the way there
+	}{{"", r.Latency}, {"ack-", r.Ack}, {"connect-", r.Connect}, {"subscribe-", r.Subscribe}} {
+		if p.of == nil || p.of.Count == 0 || r.Delivered > 0 && p.of != r.Latency && p.of != r.Ack { // where messages count, connecting is but the way there
 			continue
 		}
 		add(float64(p.of.P50), p.prefix+"p50-ns", "lower")

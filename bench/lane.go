@@ -53,8 +53,8 @@ type lane struct {
 	// Which deliveries count for latency: those of messages meant to be sent in [from, from+span).
 	from, span uint32
 
-	latency, apart, late, connects, subscribes hist.Recorder // µs
-	faults                                     faultBook
+	latency, apart, late, acks, connects, subscribes hist.Recorder // µs
+	faults                                           faultBook
 
 	schedules []*schedule
 	nextDue   time.Duration
@@ -109,6 +109,13 @@ func (ln *lane) arrived(t *track, m stamp, v verdict, by uint32) {
 		}
 	}
 	ln.credit(f, m.number, t.of.place)
+}
+
+// acknowledged counts how long a publisher has waited for the PUBACK or PUBREC that answers for its message.
+func (ln *lane) acknowledged(p *place) {
+	if took := ln.now - p.at; p.at-ln.from < ln.span && int32(took) >= 0 {
+		ln.acks.Add(int64(took))
+	}
 }
 
 // credit says that one receiver has had, or will not have, the number-th message of one of the feed's streams.
@@ -195,8 +202,8 @@ func (ln *lane) enlist(k *client) {
 // reading is what a lane hands over about what it has seen since the reading before.
 type reading struct {
 	counters
-	latency, apart, late, connects, subscribes *hist.Histogram
-	errors                                     uint64
+	latency, apart, late, acks, connects, subscribes *hist.Histogram
+	errors                                           uint64
 }
 
 // openEnd is a span whose end is not known yet, and recent what of it counts when it has become long: the clock of
@@ -216,6 +223,7 @@ func (ln *lane) read() reading {
 		latency:    ln.latency.Swap(nil),
 		apart:      ln.apart.Swap(nil),
 		late:       ln.late.Swap(nil),
+		acks:       ln.acks.Swap(nil),
 		connects:   ln.connects.Swap(nil),
 		subscribes: ln.subscribes.Swap(nil),
 		errors:     ln.faults.total(),

@@ -111,6 +111,7 @@ func (m *meter) report() {
 		b := &Process{
 			CPU: m.to.broker.CPU - m.from.broker.CPU, RSSBefore: m.before, RSS: m.to.broker.RSS, RSSPeak: m.peak,
 			Threads: m.to.broker.Threads,
+			Disk:    m.to.broker.Disk - m.from.broker.Disk,
 			Reads:   m.to.broker.Reads - m.from.broker.Reads, Writes: m.to.broker.Writes - m.from.broker.Writes,
 		}
 		b.Cores = float64(b.CPU) / float64(elapsed)

@@ -39,14 +39,13 @@ func runOffline(ctx context.Context, r *run) error {
 	}
 	for i := range c.Subscribers {
 		sub := r.client(i, numbered("sub", i))
-		sub.resume, sub.expiry = true, sessionExpiry
+		sub.last()
 		sub.filters = []filter{{r.topic("offline/+"), c.QoS}}
 		for _, f := range feeds {
 			r.expect(sub, f.streams[0], c.QoS).awry = true
 		}
 		subs = append(subs, sub)
 	}
-	defer r.wipe(subs)
 	if err := r.connect(ctx, r.clients...); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ var options = []struct {
 	{"threads", integer(func(c *Config) *int { return &c.Threads })},
 	{"allow-loss", boolean(func(c *Config) *bool { return &c.AllowLoss })},
 	{"await-all", boolean(func(c *Config) *bool { return &c.AwaitAll })},
+	{"persistent", boolean(func(c *Config) *bool { return &c.Persistent })},
 }
 
 // Options are the names that Set knows.

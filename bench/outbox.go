@@ -12,6 +12,7 @@ type outbox struct {
 type place struct {
 	id    uint16
 	waits wait
+	at    uint32 // when the PUBLISH was sent, or meant to be, in microseconds of the run
 	feed  *feed
 }
 
@@ -27,7 +28,7 @@ const (
 
 // take opens an exchange of QoS 1 or 2 and returns its identifier. There are less than 32,768 at a time, which is for the
 // window to see to.
-func (o *outbox) take(f *feed, qos byte) uint16 {
+func (o *outbox) take(f *feed, qos byte, at uint32) uint16 {
 	if 2*(o.open+1) > len(o.places) {
 		o.grow()
 	}
@@ -37,7 +38,7 @@ func (o *outbox) take(f *feed, qos byte) uint16 {
 			o.next = 1
 		}
 		if p := &o.places[int(o.next)&(len(o.places)-1)]; p.waits == nothing {
-			p.id, p.feed, p.waits = o.next, f, forPuback
+			p.id, p.feed, p.at, p.waits = o.next, f, at, forPuback
 			if qos == 2 {
 				p.waits = forPubrec
 			}

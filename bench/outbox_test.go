@@ -14,7 +14,7 @@ func TestAnOutboxAgreesWithAMap(t *testing.T) {
 		switch target := (i / 5000) % 7 * 300; {
 		case len(ids) < target || len(ids) == 0:
 			qos := byte(1 + r.IntN(2))
-			id := o.take(nil, qos)
+			id := o.take(nil, qos, 0)
 			if id == 0 || twin[id] != nothing {
 				t.Fatalf("step %d: got identifier %d, which is %v", i, id, twin[id])
 			}

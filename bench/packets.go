@@ -146,6 +146,9 @@ func (k *client) finish(t mqtt.Type, id uint16, waits wait, reason mqtt.Reason) 
 	if reason >= 0x80 {
 		k.lane.faults.note(refused, "%s: %v: %v", k.id, t, reason)
 	}
+	if waits == forPuback {
+		k.lane.acknowledged(p)
+	}
 	k.out.end(p).acked()
 }
 
@@ -158,6 +161,7 @@ func (k *client) pubrec(id uint16, reason mqtt.Reason) {
 		k.lane.faults.note(refused, "%s: PUBREC: %v", k.id, reason)
 		k.out.end(p).acked()
 	default:
+		k.lane.acknowledged(p)
 		p.waits = forPubcomp
 		k.answer(mqtt.PUBREL, id)
 	}

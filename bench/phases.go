@@ -41,6 +41,7 @@ func (r *run) launch() error {
 	if r.sources == 0 && len(r.clients) > 20000 {
 		r.sources = len(r.clients)/10000 + 1
 	}
+	r.lasting()
 	for _, f := range r.feeds {
 		if err := f.begin(r.cfg.Version); err != nil {
 			return err

@@ -43,13 +43,12 @@ func runReconnectStorm(ctx context.Context, r *run) error {
 	var herd []*client
 	for i := range c.Clients {
 		k := r.inHerd(i, numbered("storm", i))
-		k.resume, k.expiry = true, sessionExpiry
+		k.last()
 		name := r.topic("storm/%d", i)
 		k.filters = []filter{{name, c.QoS}}
 		r.expect(k, r.stream(f, name, 0), c.QoS).awry = true
 		herd = append(herd, k)
 	}
-	defer r.wipe(herd)
 	if err := r.connect(ctx, r.clients...); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Report struct {
 	Redelivered    uint64 `json:"redelivered,omitempty"` // duplicates that QoS 1 allows: with DUP, or after a lost connection
 
 	Latency   *Percentiles `json:"latency,omitempty"`   // send to delivery; open loop: intended send to delivery
+	Ack       *Percentiles `json:"ack,omitempty"`       // PUBLISH (intended, in an open loop) to PUBACK or PUBREC
 	Connect   *Percentiles `json:"connect,omitempty"`   // CONNECT to CONNACK
 	Subscribe *Percentiles `json:"subscribe,omitempty"` // SUBSCRIBE to SUBACK
 
@@ -81,6 +82,7 @@ type Process struct {
 	Reads          uint64        `json:"reads,omitempty"` // system calls, /proc/PID/io
 	Writes         uint64        `json:"writes,omitempty"`
 	WritesPerDeliv float64       `json:"writesPerDelivery,omitempty"`
+	Disk           uint64        `json:"disk,omitempty"` // bytes that it caused to be written to disks
 }
 
 // Load is what the generator itself used, and whether it was the limit.

@@ -84,7 +84,7 @@ func (c *Config) fill(d *Config) {
 	c.Warmup = cmp.Or(c.Warmup, d.Warmup)
 	c.Duration = cmp.Or(c.Duration, d.Duration)
 	c.Drain = cmp.Or(c.Drain, d.Drain)
-	c.AllowLoss, c.AwaitAll = c.AllowLoss || d.AllowLoss, c.AwaitAll || d.AwaitAll
+	c.AllowLoss, c.AwaitAll, c.Persistent = c.AllowLoss || d.AllowLoss, c.AwaitAll || d.AwaitAll, c.Persistent || d.Persistent
 }
 
 // settle turns what says "none" into nothing.

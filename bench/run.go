@@ -32,6 +32,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	r.wipe(r.left())
 	r.finish()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", cfg.Scenario, err)

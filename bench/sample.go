@@ -7,10 +7,10 @@ import (
 )
 
 // totals are what was measured in the counted time.
-type totals struct{ latency, apart, late, connects, subscribes *hist.Histogram }
+type totals struct{ latency, apart, late, acks, connects, subscribes *hist.Histogram }
 
 func newTotals() totals {
-	return totals{hist.New(), hist.New(), hist.New(), hist.New(), hist.New()}
+	return totals{hist.New(), hist.New(), hist.New(), hist.New(), hist.New(), hist.New()}
 }
 
 // reset forgets what depends on the counted time. Connecting comes before it.
@@ -18,6 +18,7 @@ func (t *totals) reset() {
 	t.latency.Reset()
 	t.apart.Reset()
 	t.late.Reset()
+	t.acks.Reset()
 }
 
 // collect takes a reading of every lane and adds up.
@@ -29,6 +30,7 @@ func (r *run) collect() reading {
 		r.total.latency.Merge(got.latency)
 		r.total.apart.Merge(got.apart)
 		r.total.late.Merge(got.late)
+		r.total.acks.Merge(got.acks)
 		r.total.connects.Merge(got.connects)
 		r.total.subscribes.Merge(got.subscribes)
 	})

@@ -4,13 +4,7 @@ import (
 	"context"
 	"math"
 	"time"
-
-	"github.com/penstock-mqtt/penstock/bench/internal/hist"
 )
-
-// sessionExpiry is what clients of 5.0 ask for whose session is to outlive their connection: beyond any run, and no more,
-// for runs that end before they can clean up.
-const sessionExpiry = 3600
 
 // part is a step of throng and atOnce that says DISCONNECT and ends when the connection has.
 func part(k *client) {
@@ -117,43 +111,4 @@ func (r *run) lastHeard(clients []*client) (last time.Duration) {
 // watch has latency counted from now on, before counting begins.
 func (r *run) watch() {
 	r.each(func(ln *lane) { ln.clock(); ln.from, ln.span = ln.now, openEnd })
-}
-
-// wipeLimit bounds the cleaning up, which also follows a run that was broken off.
-const wipeLimit = 10 * time.Second
-
-// wipe ends the sessions that the clients have with the broker: a clean start, and goodbye.
-func (r *run) wipe(clients []*client) {
-	ctx, cancel := context.WithTimeout(context.Background(), wipeLimit)
-	defer cancel()
-	if r.group == nil {
-		return
-	}
-	r.enter("clean up", 0)
-	r.collect()
-	counted := r.total.connects
-	r.total.connects = hist.New() // these are nobody's figures
-	defer func() {
-		r.collect()
-		r.total.connects = counted
-	}()
-	if err := r.throng(ctx, clients, 0, part); err != nil {
-		r.note("sessions may be left with the broker: %v", err)
-		return
-	}
-	r.each(func(ln *lane) {
-		for _, k := range clients {
-			if k.lane == ln {
-				k.resume, k.expiry, k.failed, k.onUp = false, 0, nil, nil
-			}
-		}
-	})
-	// Twice: the CONNECT of a connection that was broken off may reach the broker's other loop behind the first clean start,
-	// and begin a session again.
-	for _, step := range []func(*client){(*client).dial, part, (*client).dial, part} {
-		if err := r.throng(ctx, clients, 0, step); err != nil {
-			r.note("sessions may be left with the broker: %v", err)
-			return
-		}
-	}
 }

@@ -151,7 +151,7 @@ func (f *feed) send(at uint32) {
 	k, ln := f.c, f.c.lane
 	var id uint16
 	if f.qos > 0 {
-		id = k.out.take(f, f.qos)
+		id = k.out.take(f, f.qos, at)
 		f.open++
 		ln.open++
 	}

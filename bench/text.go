@@ -19,6 +19,7 @@ func (r *Report) Text(w io.Writer) error {
 	t.transport(r)
 	t.deliveries(r)
 	t.percentiles("latency", r.Latency, "")
+	t.percentiles("acked", r.Ack, "PUBLISH to PUBACK or PUBREC")
 	t.percentiles("connect", r.Connect, "CONNECT to CONNACK")
 	t.percentiles("subscribe", r.Subscribe, "SUBSCRIBE to SUBACK")
 	t.figures(r.Figures)
@@ -85,6 +86,9 @@ func (c *Config) Shape() string {
 	}
 	add(c.Messages, "message")
 	parts = append(parts, fmt.Sprintf("QoS %d", c.QoS), human.Count(c.Payload)+" B payload")
+	if c.Persistent {
+		parts = append(parts, "persistent sessions")
+	}
 	switch {
 	case c.Rate > 0:
 		parts = append(parts, "open loop at "+human.Number(c.Rate)+" messages/s")
@@ -175,6 +179,9 @@ func (t *textReport) broker(r *Report) {
 	}
 	t.line("broker", "%s, %s%s", cpu, human.Plural(b.Threads, "thread"), calls)
 	t.line("", "RSS %s at the end, %s before, peak %s", human.Bytes(float64(b.RSS)), human.Bytes(float64(b.RSSBefore)), human.Bytes(float64(b.RSSPeak)))
+	if b.Disk > 0 {
+		t.line("", "%s written to disk (%s a message)", human.Bytes(float64(b.Disk)), human.Bytes(float64(b.Disk)/float64(max(1, r.Sent))))
+	}
 }
 
 func (t *textReport) generator(l *Load) {

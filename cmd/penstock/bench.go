@@ -56,6 +56,7 @@ type benchRunCmd struct {
 	Rate        *string `placeholder:"N" help:"Messages a second, all publishers together, however the broker keeps up; 0 for windows instead."`
 	ConnectRate *string `placeholder:"N" help:"Connections a second; 0 for as fast as they are answered."`
 	AwaitAll    bool    `help:"At QoS 1 and 2 a message stays open until it is delivered, not just acknowledged, which bounds what the broker has to queue."`
+	Persistent  bool    `help:"Sessions outlive the connection (of who subscribes, and of who publishes at QoS 2), so that the broker has to keep what they are sent; they are removed at the end."`
 	AllowLoss   bool    `help:"Take lost QoS 0 messages for a figure, not a fault."`
 
 	KeepAlive *string `name:"keepalive" short:"k" placeholder:"TIME" help:"Keep alive, such as 60s; 0 for none."`
@@ -153,7 +154,7 @@ func interruptible() (ctx context.Context, done func()) {
 
 // config is what the flags say.
 func (b *benchRunCmd) config() (bench.Config, error) {
-	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss, AwaitAll: b.AwaitAll, Insecure: b.Insecure, TLSResume: b.TLSResume}
+	c := bench.Config{Scenario: b.Scenario, Addr: b.Addr, PID: b.PID, AllowLoss: b.AllowLoss, AwaitAll: b.AwaitAll, Persistent: b.Persistent, Insecure: b.Insecure, TLSResume: b.TLSResume}
 	for _, flag := range []struct {
 		name  string
 		value *string

@@ -19,6 +19,7 @@ type Usage struct {
 	Threads int
 	Reads   uint64 // read system calls; 0 when the system does not tell
 	Writes  uint64 // write system calls; 0 when the system does not tell
+	Disk    uint64 // bytes that it caused to be written to disks, and not to memory that looks like one; 0 when the system does not tell
 }
 
 // Machine is the computer and its software.

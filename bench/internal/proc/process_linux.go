@@ -42,7 +42,7 @@ func (p *Process) Read() (Usage, error) {
 	if u.RSS, err = p.rss(); err != nil {
 		return Usage{}, fmt.Errorf("read memory of process %s: %w", filepath.Base(p.dir), err)
 	}
-	u.Reads, u.Writes = p.calls()
+	u.Reads, u.Writes, u.Disk = p.io()
 	return u, nil
 }
 
@@ -95,11 +95,12 @@ func (p *Process) rss() (uint64, error) {
 	return pages * uint64(os.Getpagesize()), err
 }
 
-// calls reads the counts of read and write system calls, which only the process's user and root may see.
-func (p *Process) calls() (reads, writes uint64) {
+// io reads the counts of read and write system calls and of bytes for disks, which only the process's user and root may
+// see. The kernel counts a page when it becomes dirty: written again before it went to the disk, it counts once.
+func (p *Process) io() (reads, writes, disk uint64) {
 	text, err := os.ReadFile(p.dir + "/io")
 	if err != nil {
-		return 0, 0
+		return 0, 0, 0
 	}
 	for line := range bytes.Lines(text) {
 		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
@@ -109,7 +110,9 @@ func (p *Process) calls() (reads, writes uint64) {
 			reads = n
 		case "syscw":
 			writes = n
+		case "write_bytes":
+			disk = n
 		}
 	}
-	return reads, writes
+	return reads, writes, disk
 }
