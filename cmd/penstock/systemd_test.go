@@ -145,37 +145,3 @@ func TestSocketsOfTheServiceManagerAreServed(t *testing.T) {
 		t.Errorf("exit %d, want 0; stderr:\n%s", code, p.stderr)
 	}
 }
-
-// unitKeys are the keys of systemd.unit(5), .service(5), .exec(5) and .socket(5) that the README may use.
-var unitKeys = map[string][]string{
-	"Unit":    {"Description", "Documentation", "Requires", "Wants", "After", "Before"},
-	"Service": {"Type", "ExecStart", "ExecReload", "User", "Group", "RuntimeDirectory", "StateDirectory", "LimitNOFILE", "Restart", "Sockets"},
-	"Socket":  {"ListenStream", "FileDescriptorName", "SocketMode", "Service", "Backlog"},
-	"Install": {"WantedBy"},
-}
-
-func TestTheUnitsOfTheREADMEAreOnesThatSystemdKnows(t *testing.T) {
-	b, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	units := regexp.MustCompile("(?s)```ini\n(.*?)```").FindAllStringSubmatch(string(b), -1)
-	if len(units) != 2 {
-		t.Fatalf("got %d units, want a socket and a service", len(units))
-	}
-	for _, unit := range units {
-		section := ""
-		for line := range strings.Lines(unit[1]) {
-			line = strings.TrimSpace(line)
-			switch {
-			case line == "" || strings.HasPrefix(line, "#"):
-			case strings.HasPrefix(line, "["):
-				section = strings.Trim(line, "[]")
-			default:
-				if key, value, ok := strings.Cut(line, "="); !ok || value == "" || !slices.Contains(unitKeys[section], key) {
-					t.Errorf("section %q has the line %q, want one of %q", section, line, unitKeys[section])
-				}
-			}
-		}
-	}
-}
