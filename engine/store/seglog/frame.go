@@ -1,13 +1,9 @@
 package seglog
 
-// The header of a segment, 64 bytes, little endian:
-//
-//	"PNSTKSEG", major uint16, minor uint16, reserved uint32, segment id uint64, marker uint64, store id 16 bytes,
-//	created int64 (seconds since 1970), CRC-32C of all before uint32, 4 bytes of zero
-//
-// Marker and store id are random and the same in all segments of a store. The file "store" holds such a header too, with
-// segment id 0.
-const headerSize = 64
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
 
 // A frame is one commit:
 //
@@ -19,7 +15,9 @@ const headerSize = 64
 // SyncAlways, and ends the log. The marker, which no client knows, finds the next frame after a damaged one.
 const frameSize = 36
 
-// frameType is what the body of a frame is.
+const frameCRCFrom = 16 // what the CRC covers begins here
+
+// frameType is what the body of a frame is. One with bit 7 set must be understood, as with kinds of records.
 type frameType uint8
 
 const (
@@ -29,24 +27,53 @@ const (
 	frameHole    frameType = 4 // what was lost where this file was healed
 )
 
-// identity is what all segments of a store have in common.
-type identity struct {
-	store  [16]byte
-	marker uint64
+const frameMustUnderstand frameType = 0x80
+
+// frameHead is the decoded form of what stands before a body.
+type frameHead struct {
+	length  uint32 // of the body
+	crc     uint32
+	lsn     uint64
+	behind  uint32
+	typ     frameType
+	records uint32
 }
 
-// appendHeader appends the header of a segment.
-func appendHeader(dst []byte, who identity, segment uint32, created int64) []byte {
-	panic("seglog: not written yet")
-}
+// durable is the newest LSN that was known to be on the disk when this frame was written.
+func (h *frameHead) durable() uint64 { return h.lsn - min(h.lsn, uint64(h.behind)) }
+
+// size is that of the whole frame.
+func (h *frameHead) size() int64 { return frameSize + int64(h.length) }
 
 // beginFrame appends room for a frame's header; the body is appended behind it, and endFrame fills the header in.
-func beginFrame(dst []byte) []byte { panic("seglog: not written yet") }
-
-// endFrame fills in the header of the frame that begins at start.
-func endFrame(b []byte, start int, who identity, typ frameType, lsn uint64, behind uint32, records int) {
-	panic("seglog: not written yet")
+func beginFrame(dst []byte) []byte {
+	var room [frameSize]byte
+	return append(dst, room[:]...)
 }
 
-// appendSummary appends the body of a summary's frame.
-func appendSummary(dst []byte, s *summary) []byte { panic("seglog: not written yet") }
+// endFrame fills in the header of the frame that begins at start and ends with b.
+func endFrame(b []byte, start int, who identity, typ frameType, lsn uint64, behind uint32, records int) {
+	f := b[start:]
+	binary.LittleEndian.PutUint64(f, who.marker)
+	binary.LittleEndian.PutUint32(f[8:], uint32(len(f)-frameSize))
+	binary.LittleEndian.PutUint64(f[16:], lsn)
+	binary.LittleEndian.PutUint32(f[24:], behind)
+	binary.LittleEndian.PutUint32(f[28:], uint32(typ)) // and the zeroes behind it
+	binary.LittleEndian.PutUint32(f[32:], uint32(records))
+	binary.LittleEndian.PutUint32(f[12:], crc32.Checksum(f[frameCRCFrom:], castagnoli))
+}
+
+// parseFrame reads what stands before the body of a frame. It says no unless the marker is there and what it reads can be; whether
+// the CRC holds is for the caller to see, who has the body.
+func parseFrame(b []byte, who identity) (h frameHead, ok bool) {
+	if len(b) < frameSize || binary.LittleEndian.Uint64(b) != who.marker {
+		return h, false
+	}
+	h.length = binary.LittleEndian.Uint32(b[8:])
+	h.crc = binary.LittleEndian.Uint32(b[12:])
+	h.lsn = binary.LittleEndian.Uint64(b[16:])
+	h.behind = binary.LittleEndian.Uint32(b[24:])
+	h.typ = frameType(b[28])
+	h.records = binary.LittleEndian.Uint32(b[32:])
+	return h, b[29]|b[30]|b[31] == 0 && h.typ != 0 && h.lsn != 0
+}

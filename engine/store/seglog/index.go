@@ -1,28 +1,210 @@
 package seglog
 
-import "github.com/penstock-mqtt/penstock/engine/store"
+import (
+	"hash/maphash"
+
+	"github.com/penstock-mqtt/penstock/engine/store"
+)
 
 // index knows which records of the log count and where they lie. It holds numbers, not contents: a topic, a filter or a key is
-// a hash in it.
+// a hash in it, with a seed of this process alone, so that nobody can choose names that meet.
+//
+// It keeps the rules of package store's fold, with one more: a record that comes again from another segment has moved there,
+// and what it was there before is dead. While a log is replayed whose beginning was reclaimed, or a part of which is
+// lost, it is lenient besides (index_replay.go).
 type index struct {
 	segments []*segment // ascending and contiguous; the last one is written to
 	live     int64      // bytes of the records that count, of all segments
+
+	seed          maphash.Seed
+	notes         map[uint64]place // META by its key
+	retained      map[uint64]place // RET by its topic
+	messages      map[uint64]message
+	sessions      map[uint64]*session
+	subscriptions int
+	deliveries    int
+
+	loose   []uint64 // messages of this frame, and those whose last delivery ended in it
+	replay  *leniency
+	scratch []store.Delivery
 }
 
-func newIndex() *index { return &index{} }
+// message is where a message lies, and how many deliveries name it.
+type message struct {
+	at   place // len 0: its MSG was not met yet
+	refs uint32
+}
+
+// session is what belongs to one.
+type session struct {
+	at       place                 // of its SES; len 0: it was not met yet
+	subs     small[uint64, place]  // SUB by its filter
+	incoming small[uint16, uint32] // open QINs: packet identifier, segment
+	queue    deliveries
+}
+
+// What counts as live of records that lie in a record together with others, or are a part of the index alone: about what
+// they take when they are written again.
+const (
+	deliveryBytes = 16
+	incomingBytes = 7
+)
+
+func newIndex() *index {
+	return &index{
+		seed: maphash.MakeSeed(), notes: map[uint64]place{}, retained: map[uint64]place{},
+		messages: map[uint64]message{}, sessions: map[uint64]*session{},
+	}
+}
 
 // apply takes in one record at its place. A record that was there before has moved; one about what is not there says nothing.
-func (x *index) apply(r *store.Record, at place) { panic("seglog: not written yet") }
+func (x *index) apply(r *store.Record, at place) {
+	switch r.Kind {
+	case store.MSG:
+		x.put(r.Message.ID, at)
+	case store.ENQ:
+		x.enqueue(r, at)
+	case store.RET:
+		x.move(x.retained, x.hash(r.Message.Topic), at)
+	case store.RETDEL:
+		x.end(x.retained, x.hash(r.Message.Topic))
+	case store.META:
+		if len(r.Value) > 0 {
+			x.move(x.notes, x.hash(r.Key), at)
+		} else {
+			x.end(x.notes, x.hash(r.Key))
+		}
+	case store.SES:
+		x.begin(r.Session.ID, at)
+	case store.SESDEL:
+		x.dropSession(r.Session.ID)
+	case store.ACK, store.REL, store.SUB, store.UNSUB, store.QIN, store.QINDEL:
+		x.ofSession(r, at)
+	default: // of a newer version: carried along unread, for ever
+		x.count(at.seg, int64(at.len))
+	}
+}
 
 // endFrame follows the records of each frame: messages that they left without a delivery are over.
-func (x *index) endFrame() { panic("seglog: not written yet") }
+func (x *index) endFrame() {
+	if !x.lenient() {
+		for _, id := range x.loose {
+			if m, ok := x.messages[id]; ok && m.refs == 0 {
+				x.dropMessage(id, m)
+			}
+		}
+	}
+	x.loose = x.loose[:0]
+}
 
-// carry puts into out what of the record at this place still counts, to be written again: the record, or of ENQ the deliveries
-// that are not over, each released one with its REL. Of everything that only takes back it is nothing.
-func (x *index) carry(r *store.Record, at place, out *store.Batch) { panic("seglog: not written yet") }
+func (x *index) hash(b []byte) uint64 { return maphash.Bytes(x.seed, b) }
 
-// message is where a message that counts lies.
-func (x *index) message(id uint64) (at place, ok bool) { panic("seglog: not written yet") }
+// move says that what counts under a key is now the record at this place.
+func (x *index) move(m map[uint64]place, key uint64, at place) {
+	x.free(m[key])
+	m[key] = at
+	x.use(at)
+}
 
-// counts fills in how much there is of what.
-func (x *index) counts(s *store.Stats) { panic("seglog: not written yet") }
+func (x *index) end(m map[uint64]place, key uint64) {
+	x.free(m[key])
+	delete(m, key)
+}
+
+// begin takes in SES.
+func (x *index) begin(id uint64, at place) {
+	s := x.sessions[id]
+	if s == nil {
+		s = &session{}
+		x.sessions[id] = s
+		x.revive(id)
+	}
+	x.free(s.at)
+	s.at = at
+	x.use(at)
+}
+
+// session is the session that a record is about; nil: the record says nothing.
+func (x *index) session(id uint64) *session {
+	if s := x.sessions[id]; s != nil || !x.lenient() {
+		return s
+	}
+	return x.ghost(id)
+}
+
+// ofSession takes in a record about a session.
+func (x *index) ofSession(r *store.Record, at place) {
+	adds := r.Kind == store.SUB || r.Kind == store.QIN
+	s := x.sessions[r.Session.ID]
+	if s == nil && adds {
+		s = x.session(r.Session.ID)
+	}
+	if s == nil {
+		return
+	}
+	switch r.Kind {
+	case store.SUB:
+		filter := x.hash(r.Subscription.Filter)
+		old, was := s.subs.get(filter)
+		x.free(old)
+		s.subs.put(filter, at)
+		x.use(at)
+		if !was {
+			x.subscriptions++
+		}
+	case store.UNSUB:
+		filter := x.hash(r.Subscription.Filter)
+		if old, ok := s.subs.get(filter); ok {
+			x.unsubscribe(s, filter, old)
+		}
+	case store.QIN:
+		if seg, ok := s.incoming.get(r.PacketID); ok {
+			x.count(seg, -incomingBytes)
+		}
+		s.incoming.put(r.PacketID, at.seg)
+		x.count(at.seg, incomingBytes)
+	case store.QINDEL:
+		if seg, ok := s.incoming.get(r.PacketID); ok {
+			x.complete(s, r.PacketID, seg)
+		}
+	case store.ACK:
+		if chunk, i, ok := s.queue.find(r.Seq); ok {
+			d := s.queue.chunks[chunk][i]
+			s.queue.remove(chunk, i)
+			x.dropDelivery(&d)
+		}
+	case store.REL:
+		if d := s.queue.get(r.Seq); d != nil {
+			d.bits |= bitsReleased
+		}
+	}
+}
+
+func (x *index) unsubscribe(s *session, filter uint64, at place) {
+	s.subs.remove(filter)
+	x.subscriptions--
+	x.free(at)
+}
+
+func (x *index) complete(s *session, id uint16, seg uint32) {
+	s.incoming.remove(id)
+	x.count(seg, -incomingBytes)
+}
+
+// dropSession takes in SESDEL.
+func (x *index) dropSession(id uint64) {
+	if s := x.sessions[id]; s != nil {
+		x.empty(s)
+		x.free(s.at)
+		delete(x.sessions, id)
+	}
+	x.bury(id)
+}
+
+// empty ends all that belongs to a session.
+func (x *index) empty(s *session) {
+	s.queue.all(func(d *delivery) bool { x.dropDelivery(d); return true })
+	s.queue = deliveries{}
+	s.subs.all(func(filter uint64, at place) { x.unsubscribe(s, filter, at) })
+	s.incoming.all(func(id uint16, seg uint32) { x.complete(s, id, seg) })
+}
