@@ -67,7 +67,7 @@ const lengthRoom = 1
 // begin starts a record and returns where its fields start.
 func (b *Batch) begin(k Kind) int {
 	b.n++
-	b.buf = append(b.buf, byte(k), version, 0)
+	b.buf = append(b.buf, byte(k), versions[k], 0)
 	return len(b.buf)
 }
 

@@ -179,7 +179,7 @@ type visitor struct {
 
 func (v *visitor) tell(r Record) {
 	if v.err == nil {
-		r.Version = version
+		r.Version = versions[r.Kind]
 		v.err = v.visit(&r)
 	}
 }
@@ -211,6 +211,7 @@ func cloneMessage(m *Message) Message {
 func cloneSession(s *Session) Session {
 	c := *s
 	c.ClientID, c.Principal, c.Username = bytes.Clone(s.ClientID), bytes.Clone(s.Principal), bytes.Clone(s.Username)
+	c.Listener = bytes.Clone(s.Listener)
 	c.Will.Topic, c.Will.Props, c.Will.Payload = bytes.Clone(s.Will.Topic), bytes.Clone(s.Will.Props), bytes.Clone(s.Will.Payload)
 	return c
 }

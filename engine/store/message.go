@@ -12,11 +12,12 @@ type Message struct {
 	Expiry    Lifetime // of the message
 }
 
-// Lifetime is how much of a lifetime was left when it was written down. The wall clock is only a hint: after a restart
-// the time in between is taken off as far as it can be believed, and a jump of the clock ends nothing.
+// Lifetime is how much of a lifetime was left when it was written down. Time is that of the broker's steady clock: seconds
+// since 1970 if the machine's clock was right when the store was new, but what it does since, jumps and all, is not
+// followed. It never goes back over the life of a store.
 type Lifetime struct {
 	Left uint32 // seconds, rounded up; 0: not set, there is no limit
-	Wall int64  // seconds since 1970 when Left was so much
+	Wall int64  // steady time when Left was so much, seconds
 }
 
 const (

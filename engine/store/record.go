@@ -31,8 +31,10 @@ func (k Kind) String() string {
 	return name(k, "0", "MSG", "ENQ", "ACK", "REL", "QIN", "QINDEL", "SES", "SESDEL", "SUB", "UNSUB", "RET", "RETDEL", "META")
 }
 
-// version is what this program writes for each kind. A change of fields raises it and keeps the old reader.
-const version = 1
+// versions is what this program writes of each kind. A change of fields raises it and keeps the old reader.
+var versions = [...]byte{
+	MSG: 1, ENQ: 1, ACK: 1, REL: 1, QIN: 1, QINDEL: 1, SES: 2, SESDEL: 1, SUB: 1, UNSUB: 1, RET: 1, RETDEL: 1, META: 1,
+}
 
 // Record is the decoded form of one record: its kind and the fields that kind has. All slices alias the encoded
 // bytes, except that Deliveries reuses the Record's own memory.
@@ -79,7 +81,7 @@ func Decode(b []byte, r *Record) (int, error) {
 		}
 		return n, nil
 	}
-	if r.Version > version {
+	if r.Version > versions[r.Kind] {
 		return 0, fmt.Errorf("%w: %v version %d", ErrNewer, r.Kind, r.Version)
 	}
 	f := cursor{b: fields}

@@ -15,10 +15,21 @@ type Session struct {
 	Created   int64  // wall time of its beginning, seconds since 1970
 	// Rest is how much of Expiry was left when a session without a connection was written down; the whole of it
 	// without.
-	Rest    Lifetime
+	Rest Lifetime
+	// Sent is the highest sequence number that was ever sent to it, written down when its connection ended: a delivery
+	// above it goes out for the first time. While Online it says nothing. In a record of version 1 it is SentUnknown.
+	Sent    uint64
+	Parted  bool // the broker itself ended the last connection: the will waits for the client to come back
 	HasWill bool
 	Will    Will
+	// What the right to the will depends on: who the client was may do anything, and the listener of the last connection,
+	// where the topic begins with its mountpoint.
+	Superuser bool
+	Listener  []byte
 }
+
+// SentUnknown says that any delivery may have been sent.
+const SentUnknown = 1<<64 - 1
 
 // Will is the message to publish when the connection, or the delay after it, is over.
 type Will struct {
@@ -39,7 +50,12 @@ const (
 	sessionOnline
 	sessionRest
 	sessionWill
+	sessionParted
+	sessionSuperuser
+	sessionListener
 	sessionFlags = 1<<iota - 1
+
+	sessionFlags1 = sessionParted - 1 // of version 1
 )
 
 const (
@@ -52,14 +68,17 @@ const (
 // Session appends SES: the session is now as s says. It takes nothing from its subscriptions and messages. A session
 // that is taken over by a clean start ends by DropSession, and the new one has another ID.
 //
-//	SES = id, flags (bits 0 clean, 1 online, 2 rest, 3 will), version, expiry, created, client id, principal,
-//	      user name, [rest: left, wall], [will]
+//	SES = id, flags (bits 0 clean, 1 online, 2 rest, 3 will, 4 parted, 5 superuser, 6 listener), version, expiry,
+//	      created, client id, principal, user name, [rest: left, wall], [will], sent, [listener]
 //	will = flags (bits 0-1 QoS, 2 retain, 3 rest, 4 expiry), delay, [expiry], [rest: left, wall], topic, properties, payload
+//
+// Version 1 ends with the will and has the flags 0 to 3.
 func (b *Batch) Session(s *Session) {
 	start := b.begin(SES)
 	b.uint(s.ID)
 	b.buf = append(b.buf, bit(s.Clean, sessionClean)|bit(s.Online, sessionOnline)|bit(s.Rest.Left > 0, sessionRest)|
-		bit(s.HasWill, sessionWill), byte(s.Version))
+		bit(s.HasWill, sessionWill)|bit(s.Parted, sessionParted)|bit(s.Superuser, sessionSuperuser)|
+		bit(len(s.Listener) > 0, sessionListener), byte(s.Version))
 	b.uint(uint64(s.Expiry))
 	b.time(s.Created)
 	b.bytes(s.ClientID)
@@ -70,6 +89,10 @@ func (b *Batch) Session(s *Session) {
 	}
 	if s.HasWill {
 		b.will(&s.Will)
+	}
+	b.uint(s.Sent)
+	if len(s.Listener) > 0 {
+		b.bytes(s.Listener)
 	}
 	b.end(start, 0)
 }
@@ -107,6 +130,19 @@ func decodeSession(c *cursor, r *Record) {
 	s.Rest = c.optionalLifetime(flags&sessionRest != 0)
 	if s.HasWill {
 		c.will(&s.Will)
+	}
+	if r.Version == 1 {
+		if s.Sent = SentUnknown; flags&^byte(sessionFlags1) != 0 {
+			c.fail()
+		}
+		return
+	}
+	s.Parted, s.Superuser = flags&sessionParted != 0, flags&sessionSuperuser != 0
+	s.Sent = c.uint(1<<64 - 1)
+	if flags&sessionListener != 0 {
+		if s.Listener = c.bytes(); len(s.Listener) == 0 {
+			c.fail()
+		}
 	}
 	if flags&^byte(sessionFlags) != 0 {
 		c.fail()

@@ -24,8 +24,8 @@ func wholeRecords(h *harness) {
 	retained := m
 	retained.ID = 0
 	s := store.Session{ID: 1 << 40, ClientID: binary, Principal: []byte("p"), Username: []byte("u"), Version: mqtt.V311, Clean: true, Online: true,
-		Expiry: 1<<32 - 1, Created: 1_700_000_000, Rest: life, HasWill: true, Will: store.Will{Topic: []byte("w"), Props: binary, Payload: binary,
-			QoS: 1, Retain: true, Delay: 3, HasExpiry: true, Expiry: 9, Rest: life}}
+		Expiry: 1<<32 - 1, Created: 1_700_000_000, Rest: life, Sent: 1 << 33, Parted: true, Superuser: true, Listener: binary, HasWill: true,
+		Will: store.Will{Topic: []byte("w"), Props: binary, Payload: binary, QoS: 1, Retain: true, Delay: 3, HasExpiry: true, Expiry: 9, Rest: life}}
 	sub := store.Subscription{Filter: []byte("$share/g/+/#"), Options: 0x2e, ID: 268435455}
 	d := store.Delivery{Session: s.ID, Seq: 1<<64 - 1, QoS: 2, Retain: true, Shared: true, SubIDs: []uint32{1, 268435455}}
 	h.commit(func(b *store.Batch) {

@@ -210,8 +210,9 @@ func text(r *store.Record) string {
 		return fmt.Sprintf("ENQ %d %+v", r.Message.ID, r.Deliveries)
 	case store.SES:
 		s := &r.Session
-		return fmt.Sprintf("SES %d %q %q %q %v clean %v online %v expiry %d created %d rest %+v will %v %s", s.ID, s.ClientID, s.Principal, s.Username,
-			s.Version, s.Clean, s.Online, s.Expiry, s.Created, s.Rest, s.HasWill, willText(&s.Will))
+		return fmt.Sprintf("SES %d %q %q %q %v clean %v online %v expiry %d created %d rest %+v will %v %s sent %d parted %v superuser %v listener %q",
+			s.ID, s.ClientID, s.Principal, s.Username, s.Version, s.Clean, s.Online, s.Expiry, s.Created, s.Rest, s.HasWill, willText(&s.Will),
+			s.Sent, s.Parted, s.Superuser, s.Listener)
 	case store.SUB:
 		s := &r.Subscription
 		return fmt.Sprintf("SUB %d %q options %#x id %d", r.Session.ID, s.Filter, s.Options, s.ID)
