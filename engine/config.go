@@ -206,10 +206,19 @@ type Session struct {
 	// MaxQueuedMessages and MaxQueuedBytes bound one session's queue.
 	MaxQueuedMessages int  `yaml:"max_queued_messages"`
 	MaxQueuedBytes    Size `yaml:"max_queued_bytes"`
-	// QueuePolicy says what gives way when the queue is full.
+	// MaxTotalQueuedMessages and MaxTotalQueuedBytes bound the queues of all sessions together; 0 does not. A message
+	// counts for each session that it waits for.
+	MaxTotalQueuedMessages int  `yaml:"max_total_queued_messages"`
+	MaxTotalQueuedBytes    Size `yaml:"max_total_queued_bytes"`
+	// QueuePolicy says what gives way when a queue, or all together, are full.
 	QueuePolicy QueuePolicy `yaml:"queue_policy"`
 	// QueueQoS0 keeps QoS 0 messages for clients that are away too.
 	QueueQoS0 bool `yaml:"queue_qos0"`
+	// MaxOfflineSessions bounds the sessions without a connection; 0 does not. Beyond it those end that were without one for
+	// longest.
+	MaxOfflineSessions int `yaml:"max_offline_sessions"`
+	// MaxOfflineAge ends a session that was without a connection for so long, whatever its expiry; 0 ends none.
+	MaxOfflineAge time.Duration `yaml:"max_offline_age"`
 	// SharedSubscriptionStrategy says which member of a shared subscription gets a message.
 	SharedSubscriptionStrategy Strategy `yaml:"shared_subscription_strategy"`
 }
@@ -221,6 +230,9 @@ type QueuePolicy string
 const (
 	DropOldest QueuePolicy = "drop_oldest"
 	DropNewest QueuePolicy = "drop_newest"
+	// Refuse answers the publisher of a QoS 1 or 2 message with 0x97, or closes its connection where the version has no
+	// answer, so that nothing that was acknowledged is dropped.
+	Refuse QueuePolicy = "refuse"
 )
 
 // Strategy is how a member of a shared subscription is chosen.
@@ -245,6 +257,8 @@ type Retain struct {
 	Available bool `yaml:"available"`
 	// MaxMessages bounds how many are kept; 0 does not.
 	MaxMessages int `yaml:"max_messages"`
+	// MaxBytes bounds their topics and contents; 0 does not.
+	MaxBytes Size `yaml:"max_bytes"`
 }
 
 // Store says where state outlives the process, and how surely.

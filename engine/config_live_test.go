@@ -108,7 +108,10 @@ func TestLiveKnowsTheProxiesOfAListener(t *testing.T) {
 
 func TestReloadableNamesWhatNeedsARestart(t *testing.T) {
 	needs := map[string]string{ // key and another value; each of the listeners' stands for one listener
-		"loops": "2", "log.format": "json", "store.path": "/data", "tls.max_handshakes": "2", "tls.handshake_cores": "2",
+		"loops": "2", "log.format": "json",
+		"store.path": "/data", "store.sync": "none", "store.interval": "7s", "store.gather": "7ms", "store.segment_size": "1MiB",
+		"store.quota": "1GiB", "store.high_water": "90", "store.low_water": "80", "store.strict": "true",
+		"tls.max_handshakes": "2", "tls.handshake_cores": "2",
 		"listeners.0.name": "main", "listeners.0.kind": "tcp", "listeners.0.address": "127.0.0.1:9", "listeners.0.mountpoint": "a/",
 		"listeners.0.nagle": "true", "listeners.0.tcp_keep_alive": "9", "listeners.0.tcp_user_timeout": "9",
 		"listeners.0.mode": "0600", "listeners.0.path": "/other",

@@ -26,6 +26,9 @@ func (c *Config) Validate() error {
 	c.Limits.check(&k)
 	c.Session.check(&k)
 	k.number("retain.max_messages", c.Retain.MaxMessages, 0, maxInt)
+	if c.Retain.MaxBytes != 0 {
+		k.size("retain.max_bytes", c.Retain.MaxBytes, KiB, 0)
+	}
 	c.Store.check(&k)
 	k.duration("drain.timeout", c.Drain.Timeout, time.Millisecond, 0)
 	k.duration("drain.will_grace", c.Drain.WillGrace, 0, 0)
@@ -106,7 +109,13 @@ func (s Session) check(k *checker) {
 	k.seconds("session.expiry_v3", s.ExpiryV3, maxExpirySeconds)
 	k.number("session.max_queued_messages", s.MaxQueuedMessages, 1, 1<<31-1)
 	k.size("session.max_queued_bytes", s.MaxQueuedBytes, KiB, 0)
-	oneOf(k, "session.queue_policy", s.QueuePolicy, DropOldest, DropNewest)
+	k.number("session.max_total_queued_messages", s.MaxTotalQueuedMessages, 0, maxInt)
+	if s.MaxTotalQueuedBytes != 0 {
+		k.size("session.max_total_queued_bytes", s.MaxTotalQueuedBytes, KiB, 0)
+	}
+	oneOf(k, "session.queue_policy", s.QueuePolicy, DropOldest, DropNewest, Refuse)
+	k.number("session.max_offline_sessions", s.MaxOfflineSessions, 0, maxInt)
+	k.interval("session.max_offline_age", s.MaxOfflineAge, time.Second)
 	oneOf(k, "session.shared_subscription_strategy", s.SharedSubscriptionStrategy,
 		StrategyRoundRobin, StrategyRandom, StrategySticky, StrategyHashClient, StrategyHashTopic, StrategyLocalFirst)
 }

@@ -13,13 +13,13 @@ import (
 // sess is a session with what its owning loop adds: the connection, if any, and the timers. It is 144 bytes.
 type sess struct {
 	session.Session
-	conn     *conn
-	ident    *auth.Identity // of the last connection
-	lst      *listener      // of the last connection; nil: none since the broker began
-	created  uint32         // wall time of the session's beginning, seconds since 1970; when stored
-	timer    wheel.ID
-	willAt   uint32 // tick at which the will is due; 0: none
-	expireAt uint32 // tick at which the session ends; 0: none
+	conn    *conn
+	ident   *auth.Identity // of the last connection
+	lst     *listener      // of the last connection; nil: none since the broker began
+	created uint32         // wall time of the session's beginning, seconds since 1970; when stored
+	timer   wheel.ID
+	willAt  uint32 // tick at which the will is due; 0: none
+	awayAt  uint32 // tick since which there is no connection, while there is none
 }
 
 // username is the user name of the last connection.
@@ -159,18 +159,13 @@ func (l *loop) dropMessages(s *sess) {
 // leaveOffline begins the time for which a session without a connection is kept.
 func (l *loop) leaveOffline(s *sess) {
 	l.clearSessionTimer(s)
-	if s.Expiry != session.NeverExpires {
-		s.expireAt = l.after(time.Duration(s.Expiry) * time.Second)
-	}
+	l.goAway(s, 0)
 	if s.Will != nil { // [MQTT-3.1.2-8]: after the delay or with the session, whichever is first
 		delay := time.Duration(s.Will.Delay) * time.Second
 		if s.Parted {
 			delay = max(delay, l.live.Drain.WillGrace)
 		}
 		s.willAt = l.after(delay)
-		if s.Expiry == 0 {
-			s.expireAt = s.willAt
-		}
 	}
 	l.setSessionTimer(s)
 	if !l.parting { // the next process takes it for connected until the hand-over, which it was
@@ -179,7 +174,7 @@ func (l *loop) leaveOffline(s *sess) {
 }
 
 func (l *loop) setSessionTimer(s *sess) {
-	at := s.expireAt
+	at := l.endsAt(s)
 	if s.willAt != 0 && (at == 0 || s.willAt < at) {
 		at = s.willAt
 	}
@@ -193,7 +188,7 @@ func (l *loop) clearSessionTimer(s *sess) {
 		l.wheel.Del(s.timer)
 		s.timer = 0
 	}
-	s.willAt, s.expireAt = 0, 0
+	s.willAt = 0
 }
 
 // sessionTimer: the will is due, the session's time is over, or the wheel wants it set anew.
@@ -207,8 +202,7 @@ func (l *loop) sessionTimer(s *sess) {
 		l.publishWill(s)
 		l.storeSession(s) // without the will, in the batch of its message: it is published once
 	}
-	if s.expireAt != 0 && l.tick >= s.expireAt { // [MQTT-4.1.0-2]
-		l.endSession(s, true)
+	if l.endOverdue(s) { // [MQTT-4.1.0-2]
 		return
 	}
 	l.setSessionTimer(s)

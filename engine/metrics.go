@@ -37,19 +37,39 @@ const (
 	DropRetainFull               // beyond retain.max_messages
 	DropLost                     // queued, and not in the store any more
 	DropStoreFull                // the store has no room
+	DropStoreFailed              // the store has failed
+	DropTotalFull                // beyond session.max_total_queued_messages or _bytes
+	DropQueueRefused             // a full queue, and session.queue_policy is refuse: the publisher was told, or its connection closed
 	drops
 )
 
-var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full", "lost", "store_full"}
+var dropNames = [drops]string{"offline", "outbound", "queue_full", "expired", "too_large", "session_end", "refused", "no_member", "unauthorized", "retain_full", "lost", "store_full", "store_failed", "total_full", "queue_refused"}
 
 // String is the reason's label.
 func (d Drop) String() string { return dropNames[d] }
+
+// Ending says why a session without a connection has ended.
+type Ending uint8
+
+// The reasons for which sessions without a connection end.
+const (
+	EndExpired      Ending = iota // its Session Expiry Interval ran out
+	EndOfflineAge                 // session.max_offline_age
+	EndOfflineLimit               // session.max_offline_sessions
+	endings
+)
+
+var endingNames = [endings]string{"expired", "offline_age", "offline_limit"}
+
+// String is the reason's label.
+func (e Ending) String() string { return endingNames[e] }
 
 // counters belong to one loop.
 type counters struct {
 	traffic
 	connects, disconnects counter
 	dropped               [drops]counter
+	ended                 [endings]counter
 	closed                [256]counter // connections ended by the broker, by reason code
 	refused               [256]counter // those of them that ended before they were accepted
 	owed                  counter      // bytes queued for connections, as of the last pass
@@ -82,6 +102,8 @@ type Stats struct {
 	PublishReceivedByQoS, PublishSentByQoS   [3]uint64
 	PacketsReceivedByType, PacketsSentByType [16]uint64 // by mqtt.Type
 
+	SessionsEnded map[string]uint64 // sessions without a connection, by reason
+
 	OutboundBytes  int64  // queued for connections and not written
 	RetainedBytes  uint64 // of retained messages and their topics
 	OffloadWorkers int    // goroutines for what may block
@@ -102,9 +124,18 @@ func Drops() []Drop {
 	return all
 }
 
+// Endings lists the reasons for which sessions without a connection end.
+func Endings() []Ending {
+	all := make([]Ending, endings)
+	for i := range all {
+		all[i] = Ending(i)
+	}
+	return all
+}
+
 // Stats sums the counters of all loops. Before the broker has started all of them are zero.
 func (b *Broker) Stats() Stats {
-	s := Stats{Dropped: map[string]uint64{}, ClosedByBroker: map[string]uint64{}, ConnectsRefused: map[string]uint64{}}
+	s := Stats{Dropped: map[string]uint64{}, ClosedByBroker: map[string]uint64{}, ConnectsRefused: map[string]uint64{}, SessionsEnded: map[string]uint64{}}
 	if !b.started.Load() {
 		return s
 	}
@@ -141,6 +172,11 @@ func (b *Broker) Stats() Stats {
 		for d := range drops {
 			if n := c.dropped[d].v.Load(); n > 0 {
 				s.Dropped[d.String()] += n
+			}
+		}
+		for e := range endings {
+			if n := c.ended[e].v.Load(); n > 0 {
+				s.SessionsEnded[e.String()] += n
 			}
 		}
 		sumReasons(s.ClosedByBroker, &c.closed)

@@ -40,7 +40,7 @@ func (l *loop) storeSession(s *sess) bool {
 func (l *loop) record(s *sess) store.Session {
 	r := store.Session{
 		ID: s.ID, ClientID: []byte(s.ClientID), Principal: []byte(s.Principal), Version: s.Version,
-		Online: s.conn != nil, Expiry: s.Expiry, Created: int64(s.created), Rest: l.lifetime(s.expireAt),
+		Online: s.conn != nil, Expiry: s.Expiry, Created: int64(s.created), Rest: l.rest(s),
 	}
 	r.Username = []byte(s.username())
 	if w := s.Will; w != nil {

@@ -352,9 +352,7 @@ func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
 		l.leaveOffline(s)
 		return
 	}
-	if x.rest.Left > 0 {
-		s.expireAt = l.after(time.Duration(x.rest.Left) * time.Second)
-	}
+	l.goAway(s, wasAway(s, x.rest))
 	if s.Will != nil && x.delay.Left > 0 {
 		s.willAt = l.after(time.Duration(x.delay.Left) * time.Second)
 	}
