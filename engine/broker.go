@@ -57,6 +57,8 @@ type Broker struct {
 	life   sync.Mutex // Start, Reload and Stop come one after the other
 	phase  phase
 	sys    *sysTopics
+
+	released bool // HandOver has closed the store
 }
 
 // phase is where a broker is in its life, which it lives once.

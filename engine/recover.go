@@ -24,8 +24,10 @@ type recovery struct {
 	sessions map[uint64]*restored
 	clients  map[string]*restored
 	order    []*restored
-	parted   bool                      // another process has handed over to this one
-	handed   map[uint64]*store.Message // its messages, while its state is read: they are in no store
+	parted   bool                             // another process has handed over to this one
+	handed   map[uint64]*store.Message        // its messages, while its state is read: they are in no store
+	again    bool                             // what it has handed over may have been sent: it is of its store
+	old      struct{ sessions, retained int } // of our store, when there is a process before
 }
 
 // restored is a session that came back.
@@ -66,9 +68,9 @@ func (b *Broker) recover() error {
 		}
 	}
 	if r.parted {
-		r.handed, r.sessions = map[uint64]*store.Message{}, map[uint64]*restored{}
-		if err := store.ReadStream(b.parts.State, r.record); err != nil {
-			return fmt.Errorf("state of the process before: %w", err)
+		r.old.sessions, r.old.retained = len(r.order), b.retained.Len()
+		if err := r.takeOver(b.parts.State); err != nil {
+			return err
 		}
 	}
 	b.ids.Store((b.ids.Load()/idBlock + 1) * idBlock)
@@ -285,7 +287,7 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	}
 	aside := &fanout.Aside{Ref: id}
 	q := session.Delivery{
-		Open: session.Open{Aside: aside, Retain: d.Retain, Again: !x.handed, Shared: d.Shared},
+		Open: session.Open{Aside: aside, Retain: d.Retain, Again: !x.handed || r.again, Shared: d.Shared},
 		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
 	}
 	x.s.Grouped = x.s.Grouped || d.Shared

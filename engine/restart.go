@@ -44,7 +44,8 @@ const (
 
 var errUnsettled = errors.New("engine: sessions are still on their way between loops")
 
-// HandOver takes leave of all clients and writes the state of the broker to w, for Parts.State of the next process: no
+// HandOver takes leave of all clients and writes the state of the broker to w, for Parts.State of the next process, but
+// for what a store holds: that is closed, for the next process to open (HandOverStore, when it has another). No
 // more is accepted (what connects waits in the backlog), what was read is carried out, written and committed, 5.0 clients
 // are told 0x8B, or 0x9C where a server reference is set, and connections are closed. Wills are not published: they go
 // along. Afterwards the broker owns nothing that counts and is to be stopped, or to serve again with Resume, also after an
@@ -82,12 +83,14 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	if !b.await(ctx, settleGrace, b.settled) {
 		return errUnsettled
 	}
-	if b.parts.Store != nil {
-		if err := b.parts.Store.Close(ctx); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
+	if err := b.export(w); err != nil || b.parts.Store == nil {
+		return err
 	}
-	return b.export(w)
+	b.released = true
+	if err := b.parts.Store.Close(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 // letGo closes the sockets that were kept for Resume.
@@ -188,7 +191,12 @@ func (b *Broker) await(ctx context.Context, most time.Duration, holds func() boo
 	return true
 }
 
-// Resume serves again after a HandOver that nobody has taken up.
+// ErrReleased is the answer to a Resume of a broker that has let go of its store: the next process may have written to it, so
+// that the state has to be read anew, by another Broker.
+var ErrReleased = errors.New("engine: the store was released")
+
+// Resume serves again after a HandOver that nobody has taken up; of a broker with a store only when the HandOver has
+// failed before that was released.
 func (b *Broker) Resume() error {
 	b.life.Lock()
 	defer b.life.Unlock()
@@ -197,8 +205,8 @@ func (b *Broker) Resume() error {
 		return nil
 	case b.phase != parted:
 		return ErrStopped
-	case b.parts.Store != nil:
-		return errors.New("engine: the store was released, only a new process can serve")
+	case b.released:
+		return ErrReleased
 	}
 	var failed error
 	for _, lst := range b.listeners {
