@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
@@ -52,6 +53,10 @@ type Config struct {
 	AllowLoss bool `json:"allowLoss,omitempty"` // QoS 0 may be lost, as under a rate the broker cannot keep up with: no fault, but a figure
 
 	resolved bool // by Resolve
+
+	// Restart ends the broker and starts it on the state that it has kept, and returns once it has accepted a CONNECT; for
+	// scenarios about that.
+	Restart func(ctx context.Context) (Restarted, error) `json:"-"`
 
 	Progress func(Sample) `json:"-"` // called about every second with what is seen live; may be nil
 }

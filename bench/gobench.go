@@ -51,12 +51,14 @@ func (r *Report) ops() uint64 {
 	switch {
 	case r.Delivered > 0:
 		return r.Delivered
+	case r.Sent > 0:
+		return r.Sent
 	case r.Subscribe != nil && r.Subscribe.Count > 0:
 		return r.Subscribe.Count
 	case r.Connect != nil:
 		return r.Connect.Count
 	}
-	return r.Sent
+	return 0
 }
 
 func (r *Report) benchName() string {

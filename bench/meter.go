@@ -68,6 +68,23 @@ func (m *meter) read(broker, self *proc.Usage, clock *proc.Clock) (err error) {
 	return nil
 }
 
+// costing takes a step that is not the counted one, and tells what CPU of the broker n units of it have cost.
+func (r *run) costing(name string, n int, step func() error) error {
+	b := r.meter.broker
+	if b == nil {
+		return step()
+	}
+	from, err := b.Read()
+	if err == nil {
+		err = step()
+	}
+	to, reading := b.Read()
+	if err == nil && reading == nil && n > 0 {
+		r.figure("CPU per "+name, float64(to.CPU-from.CPU)/1e3/float64(n), "µs", true)
+	}
+	return err
+}
+
 // live reads the broker for a sample: cores used since the one before, and memory.
 func (m *meter) live(since time.Duration) (cores float64, rss uint64) {
 	if m.broker == nil || since <= 0 {

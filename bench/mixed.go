@@ -61,6 +61,7 @@ func runMixed(ctx context.Context, r *run) error {
 	}
 	churners := r.churners(max(1, c.Clients/10))
 	late := r.client(0, "late")
+	late.filters = []filter{{r.topic("mixed/+/state"), 1}}
 	return playMixed(ctx, r, kinds, states, churners, late)
 }
 
@@ -129,7 +130,7 @@ func (r *run) churn(ctx context.Context, churners []*client) {
 	}
 }
 
-// checkRetained has a client that subscribes now get the last message of each stream, as a retained one.
+// checkRetained has a client that connects and subscribes now get the last message of each stream, as a retained one.
 func (r *run) checkRetained(ctx context.Context, streams []*stream, late *client) error {
 	want := uint64(0)
 	for _, s := range streams {
@@ -140,7 +141,6 @@ func (r *run) checkRetained(ctx context.Context, streams []*stream, late *client
 			want++
 		}
 	}
-	late.filters = []filter{{r.topic("mixed/+/state"), 1}}
 	if err := r.connect(ctx, late); err != nil {
 		return err
 	}

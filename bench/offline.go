@@ -57,7 +57,7 @@ func runOffline(ctx context.Context, r *run) error {
 	}
 	r.enter("queue", 0)
 	from := r.now()
-	if err := r.publishAll(ctx, feeds...); err != nil {
+	if err := r.costing("message queued", c.Messages, func() error { return r.publishAll(ctx, feeds...) }); err != nil {
 		return err
 	}
 	r.figure("messages queued", float64(c.Messages)/(r.lastHeard(pubs)-from).Seconds(), "1/s", false)

@@ -66,14 +66,17 @@ func (r *run) launch() error {
 }
 
 // start lets all feeds go: in a closed loop each fills its window, in an open one all share Config.Rate.
-func (r *run) start() error {
+func (r *run) start() error { return r.startOf(r.feeds) }
+
+// startOf lets some feeds go.
+func (r *run) startOf(feeds []*feed) error {
 	if r.cfg.Rate > 0 {
-		r.pace(r.cfg.Rate, r.feeds)
+		r.pace(r.cfg.Rate, feeds)
 		return nil
 	}
 	r.each(func(ln *lane) {
 		ln.clock()
-		for _, f := range r.feeds {
+		for _, f := range feeds {
 			if f.c.lane == ln {
 				f.off = false
 				f.pump()

@@ -46,7 +46,7 @@ func runRetained(ctx context.Context, r *run) error {
 
 	r.enter("store", 0)
 	from := r.now()
-	if err := r.publishAll(ctx, store); err != nil {
+	if err := r.costing("message retained", c.Messages, func() error { return r.publishAll(ctx, store) }); err != nil {
 		return err
 	}
 	r.figure("retained messages stored", float64(c.Messages)/(r.lastHeard([]*client{pub})-from).Seconds(), "1/s", false)
@@ -56,7 +56,7 @@ func runRetained(ctx context.Context, r *run) error {
 // emptied is a feed that deletes what another has retained.
 func (r *run) emptied(pub *client, store *feed) *feed {
 	remove := r.feed(pub, store.qos)
-	remove.limit = store.limit
+	remove.closed, remove.limit = true, uint32(len(store.streams))
 	for _, kept := range store.streams {
 		s := r.stream(remove, string(kept.topic), 0)
 		s.retain, s.size = true, 0
@@ -97,13 +97,13 @@ func (r *run) replay(ctx context.Context, subs []*client) error {
 }
 
 // forgetRetained deletes what the run has had retained. The subscribers leave before, to whom it would come.
-func (r *run) forgetRetained(subs []*client, remove *feed) {
+func (r *run) forgetRetained(subs []*client, removes ...*feed) {
 	ctx, cancel := context.WithTimeout(context.Background(), wipeLimit)
 	defer cancel()
 	r.enter("clean up", 0)
 	err := r.throng(ctx, subs, 0, part)
 	if err == nil {
-		err = r.publishAll(ctx, remove)
+		err = r.publishAll(ctx, removes...)
 	}
 	if left := r.counts().open; err == nil && left > 0 || err != nil {
 		r.note("retained messages may be left with the broker: %d deletions were not acknowledged (%v)", left, err)

@@ -6,7 +6,7 @@ import "slices"
 func scenarios() []Scenario {
 	return []Scenario{
 		p2p, fanin, fanout, shared, openloop, wildcard, slowConsumer, mixed,
-		connect, idle, retained, offline, reconnectStorm, willStorm, handshakeStorm, figures,
+		connect, idle, retained, retain, offline, startup, reconnectStorm, willStorm, handshakeStorm, figures,
 	}
 }
 

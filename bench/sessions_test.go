@@ -105,6 +105,18 @@ func TestRetainedMessagesComeToEachFreshSubscriberAndAreDeletedAfterwards(t *tes
 	}
 }
 
+func TestTheLastOfEachOverwrittenMessageIsRetained(t *testing.T) {
+	for _, c := range []bench.Config{{QoS: 1}, {QoS: 2}, {QoS: 1, Rate: 2000}} {
+		c.Scenario, c.Publishers, c.Topics = "retain", 3, 50
+		onEngine(t, c, func(t *testing.T, r *bench.Report) {
+			if r.Sent < 50 || r.TotalDelivered != 50 || r.Ack == nil {
+				t.Errorf("stored %d, delivered %d, acknowledged %+v, want all 50 topics several times, 50 and some", r.Sent, r.TotalDelivered, r.Ack)
+			}
+			above0(t, r, "retained messages stored", "CPU per message retained")
+		})
+	}
+}
+
 func TestAQueueIsDrainedWholeAndInOrder(t *testing.T) {
 	for _, qos := range []byte{1, 2} {
 		c := bench.Config{Scenario: "offline", Messages: 1001, Publishers: 2, Subscribers: 2, QoS: qos}

@@ -147,11 +147,12 @@ func (t *textReport) figures(figures []Figure) {
 		if i == 0 {
 			name = "figures"
 		}
-		t.line(name, "%s%s  %s", f.Name, strings.Repeat(" ", widest-len([]rune(f.Name))), f.text())
+		t.line(name, "%s%s  %s", f.Name, strings.Repeat(" ", widest-len([]rune(f.Name))), f.Text())
 	}
 }
 
-func (f *Figure) text() string {
+// Text is the value with its unit.
+func (f Figure) Text() string {
 	switch f.Unit {
 	case "B", "bytes":
 		return human.Bytes(f.Value)

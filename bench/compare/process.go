@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,46 +13,47 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench/internal/pki"
-	"github.com/penstock-mqtt/penstock/codec/client"
-	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
-// How long a broker has to serve, and to end.
-const (
-	readyWithin = 20 * time.Second
-	endWithin   = 10 * time.Second
-	tryEvery    = 20 * time.Millisecond
-)
+// endWithin is how long a broker has to end. One that writes its whole state then may need it.
+const endWithin = 30 * time.Second
 
-// process is a broker that runs.
+// process is a broker that runs, with the folder that all it has to do with lies in.
 type process struct {
+	command []string
+	below   Over // what lies under MQTT
+	addr    string
+	trust   *tls.Config // nil without TLS
+	dir     string      // removed with its end
+	said    *os.File
+
 	cmd   *exec.Cmd
-	addr  string
-	trust *tls.Config // nil without TLS
-	dir   string      // removed with its end
-	said  *os.File
 	ended chan struct{} // closed when it has, with err set
 	err   error
 }
 
-// start runs a broker on free ports and waits until it has accepted a CONNECT over the transport that is wanted.
-func start(ctx context.Context, b *Broker, over Over, certs *pki.Files, places map[string]string, settings string) (*process, error) {
-	dir, err := os.MkdirTemp("", "penstock-compare-")
+// start runs a broker on free ports and waits until it has accepted a CONNECT over the transport that is wanted. Its folder
+// is made in place, the system's one for temporary files when that is empty.
+func start(ctx context.Context, b *Broker, over Over, certs *pki.Files, places map[string]string, settings, place string) (*process, error) {
+	dir, err := os.MkdirTemp(place, "penstock-compare-")
 	if err != nil {
 		return nil, err
 	}
-	p := &process{dir: dir, ended: make(chan struct{})}
+	p := &process{dir: dir, below: over}
 	if ways[over].tls {
 		p.trust, err = certs.Client()
 	}
 	if err == nil {
-		err = p.launch(b, over, places, settings)
+		err = p.furnish(b, places, settings)
+	}
+	if err == nil {
+		err = p.launch()
 	}
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	if err := p.ready(ctx); err != nil {
+	if err := p.ready(ctx, readyWithin); err != nil {
 		said := p.words()
 		p.stop(endWithin)
 		return nil, fmt.Errorf("%w%s", err, said)
@@ -61,40 +61,49 @@ func start(ctx context.Context, b *Broker, over Over, certs *pki.Files, places m
 	return p, nil
 }
 
-func (p *process) launch(b *Broker, over Over, places map[string]string, settings string) error {
+// furnish makes what the broker finds in its folder, and its command line.
+func (p *process) furnish(b *Broker, places map[string]string, settings string) error {
 	ports, err := freePorts()
 	if err != nil {
 		return err
 	}
-	p.addr = over.addr(ports[ways[over].port])
-	data := filepath.Join(p.dir, "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		return err
+	p.addr = p.below.addr(ports[ways[p.below].port])
+	for _, dir := range []string{p.home(), p.data()} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	conf := filepath.Join(p.dir, "conf")
-	replace := replacer(places, ports, map[string]string{"dir": data, "conf": conf})
+	replace := replacer(places, ports, map[string]string{"dir": p.home(), "data": p.data(), "conf": conf})
 	if b.Config != "" {
 		text := replace.Replace(b.Config + "\n" + settings + "\n")
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
-	if p.said, err = os.Create(filepath.Join(p.dir, "output")); err != nil {
-		return err
-	}
-	p.cmd, err = command(b.Command, replace)
-	if err == nil {
-		p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = data, p.said, p.said
-		err = p.cmd.Start()
-	}
+	p.command = replaced(b.Command, replace)
+	p.said, err = os.Create(filepath.Join(p.dir, "output"))
+	return err
+}
+
+func (p *process) home() string { return filepath.Join(p.dir, "home") }
+func (p *process) data() string { return filepath.Join(p.dir, "data") }
+
+// launch starts the program, for the first time or again.
+func (p *process) launch() error {
+	cmd, err := program(p.command)
 	if err != nil {
-		p.said.Close()
 		return err
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = p.home(), p.said, p.said
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd, p.ended = cmd, make(chan struct{})
+	go func(ended chan struct{}) {
+		p.err = cmd.Wait()
+		close(ended)
+	}(p.ended)
 	return nil
 }
 
@@ -109,16 +118,24 @@ func replacer(sets ...map[string]string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-func command(line words, replace *strings.Replacer) (*exec.Cmd, error) {
+func replaced(line words, replace *strings.Replacer) []string {
 	args := make([]string, len(line))
 	for i, word := range line {
 		args[i] = replace.Replace(word)
 	}
-	program, err := look(args[0])
+	return args
+}
+
+func command(line words, replace *strings.Replacer) (*exec.Cmd, error) {
+	return program(replaced(line, replace))
+}
+
+func program(args []string) (*exec.Cmd, error) {
+	path, err := look(args[0])
 	if err != nil {
 		return nil, err
 	}
-	return exec.Command(program, args[1:]...), nil
+	return exec.Command(path, args[1:]...), nil
 }
 
 // look finds a program also where daemons lie, which is on few people's path.
@@ -135,65 +152,15 @@ func look(name string) (string, error) {
 	return "", err
 }
 
-// ready waits until the broker answers a CONNECT with a CONNACK that accepts.
-func (p *process) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	tick := time.NewTicker(tryEvery)
-	defer tick.Stop()
-	var why error
-	for {
-		err := p.connect(ctx)
-		if err == nil {
-			return nil
-		}
-		if why == nil || ctx.Err() == nil { // not that the last attempt was cut short
-			why = err
-		}
-		select {
-		case <-p.ended:
-			return fmt.Errorf("ended by itself: %v", p.err)
-		case <-ctx.Done():
-			return fmt.Errorf("does not serve: %w", why)
-		case <-tick.C:
-		}
-	}
-}
-
-func (p *process) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	c, _, err := client.Dial(ctx, client.Options{Addr: p.addr, TLS: p.trust, Version: mqtt.V311, ClientID: "ready", CleanStart: true})
-	if err != nil {
-		return err
-	}
-	return c.Disconnect(ctx, mqtt.NormalDisconnection)
-}
-
-// words is the end of what the broker has printed.
-func (p *process) words() string {
-	text, err := os.ReadFile(p.said.Name())
-	text = bytes.TrimSpace(text)
-	if err != nil || len(text) == 0 {
-		return ""
-	}
-	return "; it said: " + string(text[max(0, len(text)-300):])
-}
-
-// over reports whether the broker has ended though nobody told it to.
-func (p *process) over() error {
-	select {
-	case <-p.ended:
-		return fmt.Errorf("the broker ended by itself: %v%s", p.err, p.words())
-	default:
-		return nil
-	}
-}
-
 // stop ends the process, first kindly, and takes away what it left.
 func (p *process) stop(within time.Duration) error {
 	defer os.RemoveAll(p.dir)
 	defer p.said.Close()
+	return p.end(within)
+}
+
+// end ends the process, first kindly.
+func (p *process) end(within time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -204,9 +171,17 @@ func (p *process) stop(within time.Duration) error {
 		return nil
 	case <-late.C:
 	}
+	if err := p.kill(); err != nil {
+		return err
+	}
+	return fmt.Errorf("had to be killed %v after SIGTERM", within)
+}
+
+// kill ends the process as the machine's fall would.
+func (p *process) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-p.ended
-	return fmt.Errorf("had to be killed %v after SIGTERM", within)
+	return nil
 }

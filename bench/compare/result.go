@@ -20,6 +20,8 @@ type Result struct {
 	Partial  string            `json:"partial,omitempty"` // why it ended before they were all measured
 	Baseline string            `json:"baseline,omitempty"`
 	Subject  string            `json:"subject,omitempty"`
+	Ratios   []ratio           `json:"ratios,omitempty"`
+	Disk     *Disk             `json:"disk,omitempty"` // that brokers kept their data on
 	Sources  map[string]string `json:"sources,omitempty"`
 	Brokers  []BrokerState     `json:"brokers"`
 	Rows     []*Row            `json:"rows"`
@@ -37,6 +39,7 @@ type Row struct {
 	Name       string        `json:"name"`
 	Title      string        `json:"title"`
 	Measure    Measure       `json:"measure"`
+	Also       []Measure     `json:"also,omitempty"`
 	AtMost     *Share        `json:"atMost,omitempty"`
 	Below      float64       `json:"below,omitempty"`
 	References []Reference   `json:"references,omitempty"`
@@ -89,7 +92,11 @@ type cell struct {
 	Failures         []string // why runs have failed
 }
 
-func (r *Row) cell(broker string) cell {
+// cell is of the measure that the row compares.
+func (r *Row) cell(broker string) cell { return r.cellOf(broker, r.Measure) }
+
+// cellOf is of any measure.
+func (r *Row) cellOf(broker string, m Measure) cell {
 	var c cell
 	var values, rates, latencies []float64
 	for i := range r.Runs {
@@ -98,7 +105,7 @@ func (r *Row) cell(broker string) cell {
 			continue
 		}
 		c.Runs++
-		v, err := run.value(r.Measure)
+		v, err := run.value(m)
 		if err != nil {
 			c.Failures = append(c.Failures, fmt.Sprintf("round %d: %v", run.Round, err))
 			continue
@@ -130,9 +137,9 @@ func (r *Result) cell(row, broker string) cell {
 	return cell{}
 }
 
-// share is a broker's median over the baseline's; 0 when either is not known.
-func (r *Result) share(row *Row, broker string) Share {
-	base, own := row.cell(r.Baseline).Value, row.cell(broker).Value
+// share is a broker's median over another's; 0 when either is not known.
+func (r *Row) share(m Measure, of, to string) Share {
+	base, own := r.cellOf(to, m).Value, r.cellOf(of, m).Value
 	if base.N == 0 || own.N == 0 || base.Median <= 0 {
 		return 0
 	}
@@ -142,7 +149,7 @@ func (r *Result) share(row *Row, broker string) Share {
 // verdict says whether the subject's target is met: "yes", "NO", or "?" where it cannot be told. A run that failed is no
 // way to meet a target.
 func (r *Result) verdict(row *Row) string {
-	share, own := r.share(row, r.Subject), row.cell(r.Subject)
+	share, own := row.share(row.Measure, r.Subject, r.Baseline), row.cell(r.Subject)
 	switch {
 	case row.AtMost == nil && row.Below == 0:
 		return ""

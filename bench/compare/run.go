@@ -26,6 +26,7 @@ type Options struct {
 	Log    io.Writer                                                             // a line a run
 	Only   []string                                                              // names or patterns of scenarios; all when empty
 	Rounds int                                                                   // in place of the spec's, when above 0
+	Data   string                                                                // folder in which brokers keep their data while they are measured; the system's for temporary files when empty
 	Run    func(ctx context.Context, config bench.Config) (*bench.Report, error) // bench.Run
 }
 
@@ -65,7 +66,15 @@ func Run(ctx context.Context, s *Spec, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(filepath.Dir(c.certs.CA))
-	c.result = &Result{Started: c.began.UTC().Truncate(time.Second), Rounds: c.rounds, Baseline: s.Baseline, Subject: s.Subject, Sources: s.Sources}
+	c.result = &Result{
+		Started: c.began.UTC().Truncate(time.Second), Rounds: c.rounds, Baseline: s.Baseline, Subject: s.Subject,
+		Ratios: s.ratios(), Sources: s.Sources,
+	}
+	if slices.ContainsFunc(s.Brokers, (*Broker).keepsData) {
+		if c.result.Disk, err = probe(o.Data); err != nil {
+			return nil, fmt.Errorf("folder for data: %w", err)
+		}
+	}
 	for _, b := range s.Brokers {
 		c.prepare(ctx, b)
 	}
@@ -210,7 +219,7 @@ func (c *comparison) count(rows []*Scenario) {
 
 // row measures one scenario: rounds in which the brokers take turns, each round begun by the next of them.
 func (c *comparison) row(ctx context.Context, s *Scenario) error {
-	row := &Row{Name: s.Name, Title: s.Title, Measure: s.Measure, AtMost: s.AtMost, Below: s.Below, References: s.References}
+	row := &Row{Name: s.Name, Title: s.Title, Measure: s.Measure, Also: s.Also, AtMost: s.AtMost, Below: s.Below, References: s.References}
 	c.result.Rows = append(c.result.Rows, row)
 	brokers := c.present(s)
 	config, err := c.config(s)
@@ -267,12 +276,13 @@ func (c *comparison) config(s *Scenario) (bench.Config, error) {
 // run measures one broker once, in a process of its own.
 func (c *comparison) run(ctx context.Context, s *Scenario, b *Broker, config bench.Config) Measurement {
 	run := Measurement{Broker: b.Name}
-	p, err := start(ctx, b, s.Over, &c.certs, c.places[b.Name], s.Settings[b.Name])
+	p, err := start(ctx, b, s.Over, &c.certs, c.places[b.Name], s.Settings[b.Name], c.Data)
 	if err != nil {
 		run.Error = "start: " + err.Error()
 		return run
 	}
 	config.Addr, config.PID = p.addr, p.cmd.Process.Pid
+	config.Restart = func(ctx context.Context) (bench.Restarted, error) { return p.restart(ctx, s.Kindly) }
 	s.Over.trust(&config, &c.certs)
 	run.Report, err = c.Options.Run(ctx, config)
 	if over := p.over(); over != nil {

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/bench"
-	"github.com/penstock-mqtt/penstock/bench/internal/pki"
 	"github.com/penstock-mqtt/penstock/engine"
 )
 
@@ -151,8 +150,8 @@ func TestBrokersTakeTurnsEachWithAFreshProcess(t *testing.T) {
 			t.Errorf("process %d is still there: %v", pid, err)
 		}
 	}
-	if got := r.verdict(r.Rows[0]); got != "yes" || r.share(r.Rows[0], "b").String() != "1/4" {
-		t.Errorf("met: %q, share %v, want yes and 1/4", got, r.share(r.Rows[0], "b"))
+	if got := r.verdict(r.Rows[0]); got != "yes" || r.Rows[0].share(CPU, "b", "a").String() != "1/4" {
+		t.Errorf("met: %q, share %v, want yes and 1/4", got, r.Rows[0].share(CPU, "b", "a"))
 	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"text":     func(w *bytes.Buffer) error { return r.Text(w) },
@@ -306,25 +305,5 @@ func TestOnlyTakesWhatItsRatesNeed(t *testing.T) {
 		if len(got) != tt.want || (err != nil) != (tt.want == 0) {
 			t.Errorf("%s: got %d scenarios, %v, want %d", tt.only, len(got), err, tt.want)
 		}
-	}
-}
-
-func TestWhoDoesNotEndIsKilled(t *testing.T) {
-	certs, err := pki.Write(t.TempDir(), pki.ECDSA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := start(t.Context(), &Broker{Name: "deaf", Command: words{self(t), "deaf", "{port}"}}, "", &certs, nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.stop(100 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "had to be killed") {
-		t.Errorf("got %v, want that it had to be killed", err)
-	}
-	if err := syscall.Kill(p.cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the process is still there: %v", err)
-	}
-	if _, err := os.Stat(p.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its folder is still there: %v", err)
 	}
 }

@@ -20,6 +20,7 @@ type Spec struct {
 	Rounds    int               `yaml:"rounds"`   // of every scenario
 	Baseline  string            `yaml:"baseline"` // the broker that the others are set against
 	Subject   string            `yaml:"subject"`  // the broker that targets are for
+	Ratios    []ratio           `yaml:"ratios"`   // who is set against whom; when none are named, all against the baseline
 	Defaults  options           `yaml:"defaults"` // of all scenarios
 	Sources   map[string]string `yaml:"sources"`  // where references come from, by name
 	Brokers   []*Broker         `yaml:"brokers"`
@@ -34,6 +35,7 @@ type Spec struct {
 //	{port}  a free port of 127.0.0.1     {conf}  the file made from Config
 //	{dir}   an empty folder              {bin}   what Build is to make
 //	{self}  this program                 {spec}  the folder of the spec
+//	{data}  an empty folder for what it keeps, below Options.Data
 //
 // and, for what it is to serve besides TCP, the ports {port-tls}, {port-mtls}, {port-ws} and {port-wss} with the files
 // {cert}, {key} and {ca}, made for the comparison on ECDSA P-256. In a scenario over a transport whose port it is not given
@@ -57,9 +59,11 @@ type Scenario struct {
 	Run        string            `yaml:"run"`     // scenario or preset of package bench
 	With       options           `yaml:"with"`    // its options, by the names of the command's flags
 	Measure    Measure           `yaml:"measure"` // what is compared; CPU when nothing is said
+	Also       []Measure         `yaml:"also"`    // what is shown of the same runs besides
 	AtMost     *Share            `yaml:"at_most"` // target: the subject's share of the baseline's figure
 	Below      float64           `yaml:"below"`   // target: the subject's own figure, in bytes, seconds or the scenario's unit
 	References []Reference       `yaml:"references"`
+	Kindly     bool              `yaml:"kindly"`   // a broker that is to start again is asked to end, and not killed
 	Brokers    []string          `yaml:"brokers"`  // who takes part; all when nothing is said
 	Settings   map[string]string `yaml:"settings"` // by broker: what its file holds besides, in this scenario
 
@@ -160,6 +164,13 @@ func (s *Spec) validate() error {
 			return s.fail(b.line, "broker %s: there are two of them", b.Name)
 		}
 	}
+	for _, r := range s.Ratios {
+		for _, name := range []string{r.Of, r.To} {
+			if s.broker(name) == nil {
+				return s.fail(r.line, "ratios: there is no broker %q", name)
+			}
+		}
+	}
 	for i, c := range s.Scenarios {
 		if err := s.validateScenario(i, c); err != nil {
 			return err
@@ -227,6 +238,20 @@ func (s *Spec) validateOption(scenario int, o option) error {
 	return nil
 }
 
+// ratios are those that are named, or those of all others to the baseline.
+func (s *Spec) ratios() []ratio {
+	if len(s.Ratios) > 0 || s.Baseline == "" {
+		return s.Ratios
+	}
+	var all []ratio
+	for _, b := range s.Brokers {
+		if b.Name != s.Baseline {
+			all = append(all, ratio{Of: b.Name, To: s.Baseline})
+		}
+	}
+	return all
+}
+
 func (s *Spec) broker(name string) *Broker {
 	for _, b := range s.Brokers {
 		if b.Name == name {
@@ -243,6 +268,11 @@ func (s *Spec) scenario(name string) *Scenario {
 		}
 	}
 	return nil
+}
+
+// keepsData tells whether a broker has been given a folder for it.
+func (b *Broker) keepsData() bool {
+	return strings.Contains(b.Config, "{data}") || slices.ContainsFunc(b.Command, func(w string) bool { return strings.Contains(w, "{data}") })
 }
 
 // takesPart tells whether a broker is measured in a scenario.

@@ -92,6 +92,9 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"of a in first", "of a in third", `spec.yaml:28: rate: there is no scenario "third"`},
 		{"of a in first", "of a in second", "spec.yaml:28: rate: scenario second is not measured before this one"},
 		{"of a in first", "of c in first", `spec.yaml:28: rate: there is no broker "c"`},
+		{"baseline: a", "ratios: [a]", `spec.yaml:2: "a" does not set two brokers`},
+		{"baseline: a", "baseline: a\nratios: [\"b : c\"]", `spec.yaml:3: ratios: there is no broker "c"`},
+		{"measure: p99", "also: [speed]", `spec.yaml:25: measure: "speed" is neither cpu`},
 		{"settings: {a:", "settings: {b:", `spec.yaml:16: scenario first: settings for "b", which is no broker with a config`},
 		{"brokers: [b]", "brokers: [c]", `spec.yaml:23: scenario second: there is no broker "c"`},
 	} {

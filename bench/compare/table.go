@@ -25,26 +25,15 @@ func (r *Result) figures() table {
 	}
 	targets := slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.target() != "" })
 	references := r.references()
-	for _, b := range r.Brokers {
-		if r.Baseline != "" && b.Name != r.Baseline {
-			head = append(head, b.Name+" : "+r.Baseline)
-		}
+	for _, a := range r.Ratios {
+		head = append(head, a.Of+" : "+a.To)
 	}
 	if targets {
 		head = append(head, "target", "met")
 	}
-	head = append(head, references...)
-	t := table{head}
+	t := table{append(head, references...)}
 	for _, row := range r.Rows {
-		line := []string{row.Title, row.Measure.what()}
-		for _, b := range r.Brokers {
-			line = append(line, r.figure(row, b))
-		}
-		for _, b := range r.Brokers {
-			if r.Baseline != "" && b.Name != r.Baseline {
-				line = append(line, shareText(r.share(row, b.Name)))
-			}
-		}
+		line := append([]string{row.Title}, r.values(row, row.Measure)...)
 		if targets {
 			line = append(line, row.target(), r.verdict(row))
 		}
@@ -52,8 +41,24 @@ func (r *Result) figures() table {
 			line = append(line, row.reference(name))
 		}
 		t = append(t, line)
+		for _, m := range row.Also {
+			also := append([]string{""}, r.values(row, m)...)
+			t = append(t, append(also, make([]string, len(line)-len(also))...))
+		}
 	}
 	return t
+}
+
+// values are one measure of a row: by broker, then the ratios.
+func (r *Result) values(row *Row, m Measure) []string {
+	line := []string{m.what()}
+	for _, b := range r.Brokers {
+		line = append(line, r.figure(row, m, b))
+	}
+	for _, a := range r.Ratios {
+		line = append(line, shareText(row.share(m, a.Of, a.To)))
+	}
+	return line
 }
 
 // references are the names of those whose figures were given, in the order in which they come up.
@@ -79,8 +84,8 @@ func (r *Row) reference(name string) string {
 }
 
 // figure is the median with its spread, or what came in its place.
-func (r *Result) figure(row *Row, b BrokerState) string {
-	c := row.cell(b.Name)
+func (r *Result) figure(row *Row, m Measure, b BrokerState) string {
+	c := row.cellOf(b.Name, m)
 	switch {
 	case b.Missing != "":
 		return "missing"
@@ -88,12 +93,17 @@ func (r *Result) figure(row *Row, b BrokerState) string {
 		return "skipped"
 	case c.Runs == 0:
 		return "–"
+	case c.Value.N == 0 && m != row.Measure:
+		return "–"
 	case c.Value.N == 0:
 		return "FAILED"
 	}
-	text := row.Measure.text(c.Value.Median)
+	text := row.text(m, c.Value.Median)
 	if c.Value.N > 1 {
-		text += " (" + row.Measure.text(c.Value.Min) + " – " + row.Measure.text(c.Value.Max) + ")"
+		text += " (" + row.text(m, c.Value.Min) + " – " + row.text(m, c.Value.Max) + ")"
+	}
+	if m != row.Measure {
+		return text // what there is to say of the runs is said in the line above
 	}
 	if n := len(c.Failures); n > 0 {
 		text += fmt.Sprintf(", %d of %d FAILED", n, c.Runs)
@@ -105,6 +115,18 @@ func (r *Result) figure(row *Row, b BrokerState) string {
 		text += " †"
 	}
 	return text
+}
+
+// text writes a value of the row with its unit, which of the scenario's own figures only reports know.
+func (r *Row) text(m Measure, v float64) string {
+	for i := range r.Runs {
+		if report := r.Runs[i].Report; report != nil {
+			if f := m.figure(report); f != nil {
+				return bench.Figure{Value: v, Unit: f.Unit}.Text()
+			}
+		}
+	}
+	return m.text(v)
 }
 
 func shareText(s Share) string {
@@ -187,6 +209,9 @@ func (r *Result) remarks() []string {
 		all = append(all, fmt.Sprintf("others used %s of the machine's CPU: rates and latencies say little; shares of CPU hold better. Run it again on a machine at rest",
 			human.Percent(others.Median)))
 	}
+	if r.Disk.inMemory() {
+		all = append(all, "the data directories were in memory, where a sync costs nothing: --data names a folder on a disk")
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Sources)) {
 		all = append(all, name+": "+r.Sources[name])
 	}
@@ -209,6 +234,9 @@ func (r *Result) circumstances() []string {
 		all = append(all, "machine: "+machine(env),
 			fmt.Sprintf("generator: %s, %s, GOGC %s; load and broker share the machine and its loopback", env.Version, env.Go, env.GOGC),
 			fmt.Sprintf("others used %s of the machine's CPU in the median run, %s in the worst", human.Percent(others.Median), human.Percent(others.Max)))
+	}
+	if r.Disk != nil {
+		all = append(all, r.Disk.String())
 	}
 	rounds := fmt.Sprintf("medians of %s (lowest – highest), a fresh broker process each, brokers taking turns", human.Plural(r.Rounds, "round"))
 	if r.Rounds == 1 {

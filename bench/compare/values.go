@@ -86,6 +86,27 @@ func (o *options) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
+// ratio sets one broker against another; it is written "a : b".
+type ratio struct {
+	Of   string `json:"of"`
+	To   string `json:"to"`
+	line int
+}
+
+// UnmarshalYAML takes two names.
+func (r *ratio) UnmarshalYAML(n ast.Node) error {
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	of, to, two := strings.Cut(text, ":")
+	if r.Of, r.To = strings.TrimSpace(of), strings.TrimSpace(to); !two {
+		return failAt(n, "%q does not set two brokers against each other, as in \"a : b\"", text)
+	}
+	r.line = n.GetToken().Position.Line
+	return nil
+}
+
 // Share is a ratio to the baseline, written "1/6" or "1.5".
 type Share float64
 

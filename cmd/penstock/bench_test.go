@@ -143,7 +143,7 @@ func TestBenchHasAFlagForEachOption(t *testing.T) {
 	_, help, _ := runArgs("bench", "--help")
 	for _, name := range bench.Options() {
 		switch name {
-		case "username", "password", "allow-loss", "await-all", "cafile", "cert", "key", "servername", "insecure", "tls-resume": // take whatever comes
+		case "username", "password", "allow-loss", "await-all", "persistent", "cafile", "cert", "key", "servername", "insecure", "tls-resume": // take whatever comes
 			if !strings.Contains(help, "--"+name) {
 				t.Errorf("there is no flag --%s", name)
 			}

@@ -14,6 +14,7 @@ type benchCompareCmd struct {
 	Spec     string   `required:"" placeholder:"FILE" help:"What to compare (YAML); bench/specs holds some."`
 	Rounds   int      `placeholder:"N" help:"Rounds of every scenario, in place of the spec's."`
 	Only     []string `placeholder:"NAME" help:"Only this scenario of the spec, or those that match a pattern such as 'p2p-*'; repeatable."`
+	Data     string   `placeholder:"DIR" type:"existingdir" help:"Where brokers keep their data meanwhile, on the disk that is to be measured; the system's folder for temporary files if not given."`
 	Markdown string   `placeholder:"FILE" help:"Write the tables as Markdown, too."`
 	JSON     string   `name:"json" placeholder:"FILE" help:"Write every run with its whole report as JSON, too."`
 }
@@ -36,7 +37,7 @@ func (c *benchCompareCmd) Run(out io.Writer) error {
 	}
 	ctx, done := interruptible()
 	defer done()
-	result, err := compare.Run(ctx, spec, compare.Options{Self: self, Log: os.Stderr, Only: c.Only, Rounds: c.Rounds, Run: measure})
+	result, err := compare.Run(ctx, spec, compare.Options{Self: self, Log: os.Stderr, Only: c.Only, Rounds: c.Rounds, Data: c.Data, Run: measure})
 	if result == nil {
 		return err
 	}
