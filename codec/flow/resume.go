@@ -57,17 +57,59 @@ func (s *Sender[M]) each(visit func(e *exchange[M])) {
 	s.pub.each(visit)
 }
 
+// Gone is an exchange that Restore has ended, with what its owner had attached.
+type Gone[M any] struct {
+	Seq uint64
+	M   M
+}
+
 // Restore puts an open exchange back as it came out of Each or of the store, in the same order. It takes no
 // quota and waits for Resume.
-func (s *Sender[M]) Restore(seq uint64, qos byte, isReleased bool, m M) {
+//
+// Of exchanges more than 65,534 sequence numbers apart, which no sender has open at once, the older are over: a store
+// that has lost their end may bring them. They are handed back, whichever came first. They are not guessed at: a
+// sequence number follows from its identifier only within that distance.
+func (s *Sender[M]) Restore(seq uint64, qos byte, isReleased bool, m M) (gone []Gone[M]) {
+	switch {
+	case s.Len() == 0:
+	case seq > s.high:
+		gone = s.endBefore(seq)
+	case s.high-seq >= Identifiers:
+		return []Gone[M]{{seq, m}}
+	}
 	if !isReleased {
 		s.open(seq, qos, m, &s.pub, waiting)
-		return
+		return gone
 	}
 	if s.rel == nil {
 		s.rel = &order[M]{}
 	}
 	s.open(seq, 2, m, s.rel, waiting|released)
+	return gone
+}
+
+// endBefore ends what is too old to be open beside seq.
+func (s *Sender[M]) endBefore(seq uint64) (gone []Gone[M]) {
+	if seq-s.low < Identifiers || seq-s.oldest() < Identifiers {
+		return nil
+	}
+	s.each(func(e *exchange[M]) {
+		if old := s.seq(e.id); seq-old >= Identifiers {
+			gone = append(gone, Gone[M]{old, e.m})
+		}
+	})
+	for i := range gone {
+		s.Remove(gone[i].Seq)
+	}
+	return gone
+}
+
+// High is a sequence number above which nothing was begun since something is open; 0: nothing is open.
+func (s *Sender[M]) High() uint64 {
+	if s.Len() == 0 {
+		return 0
+	}
+	return s.high
 }
 
 // Clear ends all exchanges and hands each m to release (which may be nil): the session is over.

@@ -232,20 +232,6 @@ func TestAnIdentifierInUseIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-func TestRestoreKeepsOrderAndWaitsForResume(t *testing.T) {
-	s := newSender(10)
-	s.Start(1, 1, "a")
-	s.Start(2, 2, "b")
-	s.Start(3, 2, "c")
-	s.Pubrec(ID(3), mqtt.Success)
-	r := new(Sender[string])
-	s.Each(func(seq uint64, qos byte, released bool, m *string) { r.Restore(seq, qos, released, *m) })
-	wantList(t, "restored", each(r), each(s)...)
-	wantList(t, "without a connection", resumed(r), "3 2 true")
-	r.SetQuota(10)
-	wantList(t, "resumed", resumed(r), "3 2 true", "1 1 false", "2 2 false")
-}
-
 func TestClearHandsEverythingBack(t *testing.T) {
 	s := newSender(10)
 	s.Start(1, 1, "a")
