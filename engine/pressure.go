@@ -66,7 +66,7 @@ func (l *loop) wouldStore(s *sess, p *mqtt.Publish, plan *fanout.Plan) bool {
 	}
 	for _, targets := range plan.ByLoop {
 		for _, t := range targets {
-			if t.QoS > 0 && l.b.slots.Name(t.Slot) != 0 {
+			if t.QoS > 0 && l.b.slots.NameOf(t.Slot, t.Gen) != 0 {
 				return true
 			}
 		}

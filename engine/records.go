@@ -100,14 +100,14 @@ func (l *loop) storeMessage(m *fanout.Message, plan *fanout.Plan, seqs [][]uint6
 	if plan != nil {
 		for i, targets := range plan.ByLoop {
 			for k, t := range targets {
-				if name := l.b.slots.Name(t.Slot); name != 0 && seqs[i][k] != 0 {
+				if name := l.b.slots.NameOf(t.Slot, t.Gen); name != 0 && seqs[i][k] != 0 {
 					list = l.storedDelivery(list, m, plan, t, name, seqs[i][k])
 				}
 			}
 		}
 	}
 	for _, k := range picks {
-		if name := l.b.slots.Name(k.target.Slot); name != 0 && k.seq != 0 {
+		if name := l.b.slots.NameOf(k.target.Slot, k.target.Gen); name != 0 && k.seq != 0 {
 			list = append(list, store.Delivery{
 				Session: name, Seq: k.seq, QoS: min(m.QoS, k.target.QoS), Shared: true, SubIDs: oneID(k.target.ID),
 				Retain: m.Retain && k.target.Flags&fanout.RetainAsPublished != 0,
@@ -159,7 +159,7 @@ func (l *loop) storedMessage(m *fanout.Message) store.Message {
 		r.Expiry = store.Lifetime{Left: max(left, 1), Wall: time.Now().Unix()}
 	}
 	if m.From != fanout.NoSlot {
-		r.Publisher = l.b.slots.Name(m.From)
+		r.Publisher = l.b.slots.NameOf(m.From, m.FromGen)
 	}
 	return r
 }

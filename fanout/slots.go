@@ -73,7 +73,6 @@ func (s *Slots) Take(loop uint32) (n uint32, gen uint16) {
 	e := s.at(n)
 	e.owner.Store(loop)
 	e.seq.Store(0)
-	e.name.Store(0)
 	gen = uint16(e.flags.Load() >> 16)
 	e.flags.Store(uint32(gen) << 16)
 	return n, gen
@@ -82,6 +81,7 @@ func (s *Slots) Take(loop uint32) (n uint32, gen uint16) {
 // Free gives a slot back. Items that still name its generation reach nobody.
 func (s *Slots) Free(n uint32) {
 	e := s.at(n)
+	e.name.Store(0)
 	e.flags.Store((e.flags.Load()>>16 + 1) << 16)
 	s.mu.Lock()
 	s.free = append(s.free, n)
@@ -92,9 +92,9 @@ func (s *Slots) Free(n uint32) {
 func (s *Slots) Renew(n uint32) (gen uint16) {
 	e := s.at(n)
 	gen = uint16(e.flags.Load()>>16) + 1
+	e.name.Store(0)
 	e.flags.Store(uint32(gen) << 16)
 	e.seq.Store(0)
-	e.name.Store(0)
 	return gen
 }
 
@@ -130,6 +130,21 @@ func (s *Slots) SetFlags(n, set, clear uint32) {
 
 // Name is the session's name in the store, 0 when what it is sent is not stored.
 func (s *Slots) Name(n uint32) uint64 { return s.at(n).name.Load() }
+
+// NameOf is the name in the store of the session that had the slot in this generation; 0 when it is over, or when what it
+// is sent is not stored. A name goes before its generation does and comes after the next one is there, so that between two
+// looks at the same generation it is of this one.
+func (s *Slots) NameOf(n uint32, gen uint16) uint64 {
+	e := s.at(n)
+	if uint16(e.flags.Load()>>16) != gen {
+		return 0
+	}
+	name := e.name.Load()
+	if uint16(e.flags.Load()>>16) != gen {
+		return 0
+	}
+	return name
+}
 
 // SetName says under which name the session is stored; only the owner calls it.
 func (s *Slots) SetName(n uint32, name uint64) { s.at(n).name.Store(name) }
