@@ -27,6 +27,7 @@ type broker interface {
 	Stop(context.Context) error
 	Sockets() ([]engine.Socket, error)
 	HandOver(context.Context, io.Writer) error
+	HandOverStore(context.Context, io.Writer) error
 	Resume() error
 }
 
@@ -37,6 +38,7 @@ type server struct {
 	log      logger
 	self     self
 	patience patience
+	renew    func(engine.Parts) (broker, error)                // another broker, in the place of ours
 	reopen   func(admin.Config, []engine.Socket) (door, error) // the admin listener, on sockets that are open
 
 	reloading  sync.Mutex // a signal and the admin API may ask at the same time

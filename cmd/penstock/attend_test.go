@@ -41,6 +41,8 @@ func (b *fakeBroker) Sockets() ([]engine.Socket, error) { return nil, errors.Err
 
 func (b *fakeBroker) HandOver(context.Context, io.Writer) error { return errors.ErrUnsupported }
 
+func (b *fakeBroker) HandOverStore(context.Context, io.Writer) error { return errors.ErrUnsupported }
+
 func (b *fakeBroker) Resume() error { return errors.ErrUnsupported }
 
 // fakeAdmin counts what it is told.

@@ -13,7 +13,8 @@ import (
 // What a process and the one that takes its place say to each other: a line a word, over a socket pair. The two may be of
 // different releases, so a word once said keeps its meaning; handoverVersion goes up when the order changes.
 //
-//	new → old   ready          all that can fail before anybody is served has been tried
+//	new → old   ready "place"  all that can fail before anybody is served has been tried. The place of the store that will
+//	                           be opened, empty or not there: none; what another one holds has to go along
 //	old → new   go             the state is complete: serve
 //	new → old   serving        the place is taken
 //	new → old   error "why"    in place of ready or serving; the end of the process follows
@@ -36,7 +37,7 @@ type control struct {
 
 type message struct {
 	word string
-	text string // of an error
+	text string // of an error, or the place of a store
 }
 
 // controlPair makes both ends; that of the other process is to be passed on and closed.
@@ -69,9 +70,9 @@ func newControl(file *os.File) *control {
 // say writes a word. That nobody reads it any longer shows at the end of said.
 func (c *control) say(word string) { _, _ = fmt.Fprintln(c.file, word) }
 
-// sayError tells why this process ends.
-func (c *control) sayError(err error) {
-	_, _ = fmt.Fprintf(c.file, "%s %s\n", wordError, strconv.Quote(err.Error()))
+// sayText writes a word with what belongs to it.
+func (c *control) sayText(word, text string) {
+	_, _ = fmt.Fprintf(c.file, "%s %s\n", word, strconv.Quote(text))
 }
 
 // close ends the channel for both.

@@ -37,16 +37,16 @@ func newPredecessor(fd int) (*predecessor, error) {
 	return &predecessor{control: newControl(os.NewFile(uintptr(fd), "restart")), state: os.NewFile(uintptr(fd+1), "state")}, nil
 }
 
-// await says that this process is ready, and returns nil when it is to serve: at the word of the one before, or when
-// that one has died, for then nobody else does.
-func (p *predecessor) await(signals <-chan os.Signal, log logger) error {
-	p.say(wordReady)
+// await says that this process is ready, and where it will open a store (empty: nowhere). It returns nil when it is to
+// serve: at the word of the one before, or when that one has died, for then nobody else does.
+func (p *predecessor) await(signals <-chan os.Signal, place string, log logger) error {
+	p.sayText(wordReady, place)
 	for {
 		select {
 		case m, open := <-p.said:
 			switch {
 			case !open:
-				log.Error("the process before has died in the middle of the restart: serving without its sessions and retained messages")
+				log.Error("the process before has died in the middle of the restart: serving "+leftBehind(place), "store", place)
 				return nil
 			case m.word == wordGo:
 				p.complete = true
@@ -63,6 +63,14 @@ func (p *predecessor) await(signals <-chan os.Signal, log logger) error {
 			return fmt.Errorf("%v before the restart was over", sig)
 		}
 	}
+}
+
+// leftBehind is what there is to serve with after a process that has died.
+func leftBehind(place string) string {
+	if place == "" {
+		return "without its sessions and retained messages"
+	}
+	return "with what the store holds"
 }
 
 // Read is Parts.State: what the process before has left, once it said that it is complete, else the state of a broker
@@ -100,7 +108,7 @@ func (p *predecessor) over(err error) {
 	case p == nil:
 		return
 	case err != nil:
-		p.sayError(err)
+		p.sayText(wordError, err.Error())
 	default:
 		p.say(wordServing)
 	}

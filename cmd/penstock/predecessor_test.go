@@ -59,23 +59,28 @@ func playPredecessor(t *testing.T) oldProcess {
 }
 
 // serves starts the wait of the new process.
-func (o oldProcess) serves(signals chan os.Signal) (done chan error, log *watched) {
+func (o oldProcess) serves(signals chan os.Signal, place string) (done chan error, log *watched) {
 	log, done = newWatched(), make(chan error, 1)
-	go func() { done <- o.next.await(signals, newLog(log, engine.DefaultConfig().Log)) }()
+	go func() { done <- o.next.await(signals, place, newLog(log, engine.DefaultConfig().Log)) }()
 	return done, log
 }
 
 func (o oldProcess) awaitReady(t *testing.T) {
 	t.Helper()
-	if m := <-o.said; m.word != wordReady {
-		t.Fatalf("the new process said %+v, want %s", m, wordReady)
+	o.awaitReadyAt(t, "")
+}
+
+func (o oldProcess) awaitReadyAt(t *testing.T, place string) {
+	t.Helper()
+	if m := <-o.said; m.word != wordReady || m.text != place {
+		t.Fatalf("the new process said %+v, want %s with the place %q", m, wordReady, place)
 	}
 }
 
 func TestTheNewProcessServesWhenItIsToldTo(t *testing.T) {
 	o := playPredecessor(t)
 	signals := make(chan os.Signal)
-	done, log := o.serves(signals)
+	done, log := o.serves(signals, "")
 	o.awaitReady(t)
 	signals <- syscall.SIGHUP // no reason to end
 	signals <- syscall.SIGUSR2
@@ -101,7 +106,7 @@ func TestTheNewProcessServesWhenItIsToldTo(t *testing.T) {
 // A process that has died cannot say that it has: else nobody would serve.
 func TestTheNewProcessServesWhenTheOldOneHasDied(t *testing.T) {
 	o := playPredecessor(t)
-	done, log := o.serves(nil)
+	done, log := o.serves(nil, "")
 	o.awaitReady(t)
 	if _, err := o.state.WriteString("half of wh"); err != nil {
 		t.Fatal(err)
@@ -118,9 +123,22 @@ func TestTheNewProcessServesWhenTheOldOneHasDied(t *testing.T) {
 	}
 }
 
+func TestTheNewProcessServesWithItsStoreWhenTheOldOneHasDied(t *testing.T) {
+	o := playPredecessor(t)
+	done, log := o.serves(nil, "/some where/\"else\"")
+	o.awaitReadyAt(t, "/some where/\"else\"")
+	o.close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "serving with what the store holds") {
+		t.Errorf("the log does not tell what there is:\n%s", log)
+	}
+}
+
 func TestTheNewProcessEndsWhenItIsNotWanted(t *testing.T) {
 	o := playPredecessor(t)
-	done, _ := o.serves(nil)
+	done, _ := o.serves(nil, "")
 	o.awaitReady(t)
 	o.say(wordStop)
 	o.close()
@@ -130,7 +148,7 @@ func TestTheNewProcessEndsWhenItIsNotWanted(t *testing.T) {
 
 	o = playPredecessor(t)
 	signals := make(chan os.Signal)
-	done, _ = o.serves(signals)
+	done, _ = o.serves(signals, "")
 	o.awaitReady(t)
 	signals <- syscall.SIGTERM
 	err := <-done

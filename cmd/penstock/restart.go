@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine"
-	"github.com/penstock-mqtt/penstock/engine/plugin/admin"
 )
 
 // patience is how long the process that is to take our place may take.
@@ -94,6 +94,7 @@ func (s *server) run(r *restart) (err error) {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.self.path, err)
 	}
+	defer func() { _ = next.state.Close() }()
 	r.next.Store(next)
 	s.log.Info("restart: a new process prepares", "program", s.self.path, "process", next.pid())
 	s.log.tell(fmt.Sprintf("STATUS=Serving; process %d prepares to take over", next.pid()))
@@ -102,14 +103,14 @@ func (s *server) run(r *restart) (err error) {
 		return fmt.Errorf("the new process did not get ready: %w", err)
 	}
 	s.log.Info("restart: handing over", "process", next.pid())
-	if err := s.handOver(r.ctx, next); err != nil {
+	if left, err := s.handOver(r.ctx, next); err != nil {
 		next.end() // before anybody else serves
 		if r.ctx.Err() != nil {
 			return err // what follows is a stop
 		}
 		passed := doors
 		doors = nil
-		return errors.Join(err, s.resume(passed))
+		return errors.Join(err, s.resume(listeners, passed, left))
 	}
 	s.log.tellSuccessor(next.pid())
 	s.log.Info("restart: the new process serves", "process", next.pid())
@@ -130,31 +131,56 @@ func (s *server) begin(listeners, doors []engine.Socket) (*successor, error) {
 	return s.self.start(what)
 }
 
-// handOver leaves, and waits until the other is there. From its first step on we serve nobody.
-func (s *server) handOver(ctx context.Context, next *successor) error {
+// handOver leaves, and waits until the other is there. From its first step on we serve nobody. left is what we would need
+// besides our store to take our own place.
+func (s *server) handOver(ctx context.Context, next *successor) (left io.Reader, err error) {
 	quick, cancel := context.WithTimeout(ctx, adminStopWithin)
 	defer cancel()
 	_ = s.admin.Leave(quick) // requests of the operator's that take longer are cut
 	leave, cancel := context.WithTimeout(ctx, s.cfg.Drain.Timeout)
 	defer cancel()
-	state := bufio.NewWriterSize(next.state, 256<<10)
-	if err := s.broker.HandOver(leave, state); err != nil {
-		return fmt.Errorf("hand over: %w", err)
+	state := &counted{w: bufio.NewWriterSize(next.state, 256<<10)}
+	err = errors.Join(s.broker.HandOver(leave, state), state.w.Flush())
+	left = io.NewSectionReader(next.state, 0, state.n)
+	if err != nil {
+		return left, fmt.Errorf("hand over: %w", err)
 	}
-	if err := state.Flush(); err != nil {
-		return fmt.Errorf("hand over: %w", err)
+	if !sameStore(s.cfg.Store.Path, next.place) {
+		if err := errors.Join(s.broker.HandOverStore(ctx, state), state.w.Flush()); err != nil {
+			return left, fmt.Errorf("hand over the store: %w", err)
+		}
 	}
 	next.told = true
 	next.say(wordGo)
 	if err := next.await(ctx, wordServing, s.patience.serving); err != nil {
-		return fmt.Errorf("the new process took the state and did not serve: %w", err)
+		return left, fmt.Errorf("the new process took the state and did not serve: %w", err)
 	}
-	return nil
+	return left, nil
 }
 
-// resume serves again, on the sockets we have kept.
-func (s *server) resume(doors []engine.Socket) error {
-	if err := s.broker.Resume(); err != nil {
+// counted counts what is written.
+type counted struct {
+	w *bufio.Writer
+	n int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// sameStore tells whether the next process opens our store: then what that holds need not go along.
+func sameStore(ours, next string) bool { return ours != "" && next != "" && sameFile(ours, next) }
+
+// resume serves again, on the sockets we have kept. Where the store was released the state is read anew, like by another
+// process: the one that failed may have written to it, and have told clients so.
+func (s *server) resume(listeners, doors []engine.Socket, left io.Reader) error {
+	err := s.broker.Resume()
+	if errors.Is(err, engine.ErrReleased) {
+		err = s.takeOwnPlace(listeners, left)
+	}
+	if err != nil {
 		closeSockets(doors)
 		return fmt.Errorf("%w: resume: %w", errNobodyServes, err)
 	}
@@ -167,17 +193,17 @@ func (s *server) resume(doors []engine.Socket) error {
 	return nil
 }
 
-// reopenAdmin makes the admin listener anew.
-func (s *server) reopenAdmin(options admin.Options) func(admin.Config, []engine.Socket) (door, error) {
-	return func(cfg admin.Config, sockets []engine.Socket) (door, error) {
-		options := options
-		options.Sockets = sockets
-		d, err := admin.New(cfg, options)
-		if err != nil {
-			closeSockets(sockets)
-			return nil, err
-		}
-		_, err = d.Start()
-		return d, err
+// takeOwnPlace begins anew with what the store holds and what was to be handed over besides.
+func (s *server) takeOwnPlace(listeners []engine.Socket, left io.Reader) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := s.broker.Stop(ctx); err != nil {
+		return err
 	}
+	broker, err := s.renew(engine.Parts{Sockets: listeners, State: left})
+	if err != nil {
+		return err
+	}
+	s.broker = broker
+	return nil
 }

@@ -23,6 +23,9 @@ import (
 // asSuccessor makes the test binary play a new process, in the role it names.
 const asSuccessor = "PENSTOCK_TEST_AS_SUCCESSOR"
 
+// successorsPlace is where such a process says that it opens a store.
+const successorsPlace = "PENSTOCK_TEST_SUCCESSORS_PLACE"
+
 // playSuccessor does not return.
 func playSuccessor(role string) {
 	if role == "exits" {
@@ -44,7 +47,7 @@ func playSuccessor(role string) {
 		given.from.say(wordServing)
 		<-forever
 	}
-	if err := given.from.await(nil, newLog(os.Stderr, engine.DefaultConfig().Log)); err != nil {
+	if err := given.from.await(nil, os.Getenv(successorsPlace), newLog(os.Stderr, engine.DefaultConfig().Log)); err != nil {
 		given.from.over(err)
 		os.Exit(1)
 	}
@@ -75,7 +78,8 @@ type oldBroker struct {
 	ln      net.Listener
 	block   bool // HandOver lasts until its context ends
 	failing error
-	revive  error // of Resume
+	revive  error  // of Resume
+	kept    string // what its store holds
 
 	leaving  chan struct{} // closed by HandOver
 	resumed  atomic.Int32
@@ -86,6 +90,11 @@ type oldBroker struct {
 func (b *oldBroker) Reload(engine.Config) error { b.reloaded.Add(1); return nil }
 func (b *oldBroker) Stop(context.Context) error { b.stopped.Add(1); return nil }
 func (b *oldBroker) Resume() error              { b.resumed.Add(1); return b.revive }
+
+func (b *oldBroker) HandOverStore(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, b.kept)
+	return err
+}
 
 func (b *oldBroker) Sockets() ([]engine.Socket, error) {
 	f, err := b.ln.(*net.TCPListener).File()

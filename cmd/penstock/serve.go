@@ -56,22 +56,19 @@ func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signa
 		return err
 	}
 	s.log = newLog(os.Stderr, s.cfg.Log)
-	parts := engine.Parts{Logger: s.log.Logger, Version: version, Sockets: given.listeners}
+	parts := engine.Parts{Sockets: given.listeners}
 	if given.from != nil {
 		parts.State = given.from
 	}
-	broker, err := engine.New(s.cfg.Config, parts)
+	broker, err := s.make(parts)
 	if err != nil {
 		return err
 	}
-	s.broker = broker
-	options := admin.Options{Broker: broker, Reload: s.reload, Logger: s.log.Logger, Version: version, Sockets: given.admin}
-	door, err := admin.New(s.cfg.Admin, options)
+	door, err := s.open(broker, given.admin)
 	if err != nil {
 		return err
 	}
-	options.Sockets = nil
-	s.admin, s.reopen = door, s.reopenAdmin(options)
+	s.broker, s.admin = broker, door
 	if given.from != nil {
 		if err := s.prepare(broker, door, given.from, signals); err != nil {
 			return err
@@ -92,7 +89,8 @@ func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signa
 	for _, missing := range without {
 		s.log.Warn("admin goes without its default place", "err", missing, "help", "admin.listen and admin.socket give others, or turn them off")
 	}
-	announce(out, s.cfg, broker.Addrs(), door)
+	announceStore(out, s.cfg.Store, broker)
+	announce(out, broker.Addrs(), door)
 	if given.from.lives() {
 		return nil // it tells the service manager of us
 	}
@@ -103,6 +101,38 @@ func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signa
 	return nil
 }
 
+// make makes a broker of the configuration in force.
+func (s *server) make(parts engine.Parts) (*engine.Broker, error) {
+	parts.Logger, parts.Version = s.log.Logger, version
+	return engine.New(s.cfg.Config, parts)
+}
+
+// open makes the broker's admin listener, and remembers how either is made anew in this process.
+func (s *server) open(b *engine.Broker, sockets []engine.Socket) (*admin.Server, error) {
+	options := admin.Options{Broker: b, Reload: s.reload, Logger: s.log.Logger, Version: version}
+	s.reopen = func(cfg admin.Config, sockets []engine.Socket) (door, error) {
+		options.Sockets = sockets
+		d, err := admin.New(cfg, options)
+		if err != nil {
+			closeSockets(sockets)
+			return nil, err
+		}
+		_, err = d.Start()
+		return d, err
+	}
+	s.renew = func(parts engine.Parts) (broker, error) {
+		next, err := s.make(parts)
+		if err == nil {
+			err = next.Start()
+		}
+		options.Broker = next
+		return next, err
+	}
+	first := options
+	first.Sockets = sockets
+	return admin.New(s.cfg.Admin, first)
+}
+
 // prepare does all that can fail while the process before still serves, and waits for its leave.
 func (s *server) prepare(broker *engine.Broker, door *admin.Server, from *predecessor, signals <-chan os.Signal) error {
 	if err := broker.Prepare(); err != nil {
@@ -111,14 +141,15 @@ func (s *server) prepare(broker *engine.Broker, door *admin.Server, from *predec
 	if _, err := door.Bind(); err != nil {
 		return err
 	}
-	return from.await(signals, s.log)
+	place, err := storePlace(s.cfg.Store)
+	if err != nil {
+		return err
+	}
+	return from.await(signals, place, s.log)
 }
 
-// announce says where the broker serves, one line a listener, and what it does not keep.
-func announce(out io.Writer, cfg config.Config, listeners []engine.ListenerAddr, door *admin.Server) {
-	if cfg.Store.Path == "" {
-		fmt.Fprintln(out, "penstock: state is kept in memory and ends with the process")
-	}
+// announce says where the broker serves, one line a listener.
+func announce(out io.Writer, listeners []engine.ListenerAddr, door *admin.Server) {
 	for _, l := range listeners {
 		fmt.Fprintf(out, "penstock: listening on %s\n", l.URL)
 	}

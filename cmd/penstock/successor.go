@@ -18,6 +18,7 @@ type successor struct {
 	*control
 	cmd   *exec.Cmd
 	state *os.File      // what it will know of us
+	place string        // of the store that it will open, as it said when it was ready; empty: none
 	told  bool          // to go: from here on it may serve at any moment
 	ended chan struct{} // closed once the process is gone
 	exit  error         // how, then
@@ -79,6 +80,9 @@ func (n *successor) await(ctx context.Context, word string, within time.Duration
 			case !open: // its last words were read: it is about to be gone
 				said, ended = nil, n.ended
 			case m.word == word:
+				if word == wordReady {
+					n.place = m.text
+				}
 				return nil
 			case m.word == wordError:
 				return errors.New(m.text)
@@ -110,7 +114,7 @@ func (n *successor) end() {
 	late := time.AfterFunc(endWithin, n.kill)
 	defer late.Stop()
 	<-n.ended
-	n.release()
+	n.close()
 }
 
 // pass hands a signal on that was meant for whoever serves. With a service manager that is not needed: it knows the
@@ -124,7 +128,7 @@ func (n *successor) pass(sig os.Signal) {
 // kill ends the process without a word. Of one that is gone it does nothing.
 func (n *successor) kill() { _ = n.cmd.Process.Kill() }
 
-// release closes what ties the two together.
+// release closes what ties the two together, and the state.
 func (n *successor) release() {
 	n.close()
 	_ = n.state.Close()

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
+)
+
+// storePlace is where a process opens its store, as another process can find it; empty: nowhere.
+func storePlace(c engine.Store) (string, error) {
+	if c.Path == "" {
+		return "", nil
+	}
+	return filepath.Abs(c.Path)
+}
+
+// announceStore says where state is kept and what was found there.
+func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (store.Stats, bool) }) {
+	s, ok := b.StoreStats()
+	if !ok {
+		fmt.Fprintln(out, "penstock: state is kept in memory and ends with the process")
+		return
+	}
+	sync := string(c.Sync)
+	if c.Sync == engine.SyncInterval {
+		sync += ", every " + c.Interval.String()
+	}
+	fmt.Fprintf(out, "penstock: state is kept in %s, sync %s\n", shown(c.Path), sync)
+	r := &s.Recovery
+	if r.Frames == 0 && len(r.Holes) == 0 {
+		return // it is new
+	}
+	fmt.Fprintf(out, "penstock: found %s, %s and %s in %s\n", several(s.Sessions, "session"), several(s.Messages, "message"),
+		several(s.Retained, "retained message"), r.Took.Round(time.Millisecond))
+	if r.TornBytes > 0 {
+		fmt.Fprintf(out, "penstock: the process before has not closed its store; %s of a commit that was not finished were cut off\n",
+			size(float64(r.TornBytes)))
+	}
+	if n := len(r.Holes); n > 0 {
+		fmt.Fprintf(out, "penstock: DAMAGE: %s of the store could not be read; `penstock store status %s` tells what was lost\n",
+			several(n, "part"), shown(c.Path))
+	}
+}
+
+// several is a number with its noun.
+func several(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
