@@ -75,5 +75,5 @@ func parseFrame(b []byte, who identity) (h frameHead, ok bool) {
 	h.behind = binary.LittleEndian.Uint32(b[24:])
 	h.typ = frameType(b[28])
 	h.records = binary.LittleEndian.Uint32(b[32:])
-	return h, b[29]|b[30]|b[31] == 0 && h.typ != 0 && h.lsn != 0
+	return h, b[29]|b[30]|b[31] == 0 && h.typ != 0 && (h.lsn != 0 || h.typ == frameHole)
 }

@@ -21,17 +21,7 @@ type segment struct {
 type summary struct {
 	segment     uint32
 	frames      uint64
-	bytes       int64       // of the frames
+	bytes       int64       // of the header and the frames
 	first, last uint64      // LSNs; both 0: none
 	records     [256]uint64 // by kind, in frames of records
-}
-
-// frame counts a frame of so many bytes. Its records are counted one by one.
-func (s *summary) frame(lsn uint64, bytes int64) {
-	if s.frames == 0 {
-		s.first = lsn
-	}
-	s.frames++
-	s.bytes += bytes
-	s.last = lsn
 }

@@ -1,0 +1,292 @@
+package seglog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/engine/store/vfs"
+)
+
+// replayer reads a log from front to back into an index. It can stop where the log ends today and go on later.
+type replayer struct {
+	fs    vfs.FS
+	dir   string
+	who   identity
+	write bool // open the files for writing as well
+	live  bool // somebody may be writing to the log: an end is where it goes on later, and files may go
+
+	index     *index
+	parts     []*part // the segments, in order
+	lsn       uint64  // of the last frame
+	begun     bool    // a frame was met: LSNs rise by one from here
+	vanished  uint32  // segments up to this one were reclaimed
+	skipped   bool    // some of them before they were read: the next LSN may be any higher one
+	closed    bool    // the last frame says that the store was closed
+	summaries map[uint32]*summary
+	frames    uint64
+	records   uint64
+	bytes     int64
+
+	rec store.Record
+}
+
+// part is a segment as it was found.
+type part struct {
+	seg     *segment
+	created int64
+	absent  bool // there is no file of it
+	at      int64
+	begun   bool // its header was read
+	frames  bool // at least one of its frames was
+	damages []damage
+	holes   []store.Hole // that were healed before
+	cut     bool         // what is behind at was torn, and counts as not written
+	rest    int64        // bytes behind at that are not zero
+}
+
+func newReplayer(f vfs.FS, dir string, who identity) *replayer {
+	r := &replayer{fs: f, dir: dir, who: who, index: newIndex(), summaries: map[uint32]*summary{}}
+	r.index.beginReplay()
+	return r
+}
+
+// read goes through the segments with these identifiers, from where it has stopped before.
+func (r *replayer) read(ctx context.Context, ids []uint32) error {
+	if len(ids) > 0 {
+		r.vanished = max(r.vanished, ids[0]-1)
+	}
+	for i, id := range ids {
+		last := i == len(ids)-1
+		p := r.last()
+		if p != nil && id < p.seg.id {
+			continue
+		}
+		if p == nil || id > p.seg.id {
+			if err := r.begin(id); err != nil {
+				return err
+			}
+			if p = r.last(); p == nil || p.seg.id != id {
+				continue // it was reclaimed a moment ago
+			}
+		}
+		if err := r.part(ctx, p, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replayer) last() *part {
+	if len(r.parts) == 0 {
+		return nil
+	}
+	return r.parts[len(r.parts)-1]
+}
+
+// begin opens a segment. Those between it and the one before are missing.
+func (r *replayer) begin(id uint32) error {
+	path := filepath.Join(r.dir, segmentName(id))
+	file, err := r.fs.Open(path, r.write)
+	if r.live && errors.Is(err, fs.ErrNotExist) {
+		r.vanished = id
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	size, err := file.Size()
+	if err != nil {
+		file.Close()
+		return err
+	}
+	if p := r.last(); p != nil {
+		for miss := p.seg.id + 1; miss < id; miss++ {
+			r.miss(miss)
+		}
+	} else if id > 1 {
+		r.index.lost()
+	}
+	r.add(&part{seg: &segment{id: id, path: path, file: file, size: headerSize, alloc: size}})
+	return nil
+}
+
+// miss notes a segment that there is no file of.
+func (r *replayer) miss(id uint32) {
+	p := &part{seg: &segment{id: id, path: filepath.Join(r.dir, segmentName(id))}}
+	if id <= r.vanished {
+		r.skipped = true
+	} else {
+		p.absent = true
+		p.damages = append(p.damages, damage{lsn: r.lsn, reason: "the file is missing"})
+	}
+	r.index.lost()
+	r.add(p)
+}
+
+func (r *replayer) add(p *part) {
+	p.seg.sum.segment = p.seg.id
+	r.parts = append(r.parts, p)
+	r.index.segments = append(r.index.segments, p.seg)
+}
+
+// part reads a segment to its end.
+func (r *replayer) part(ctx context.Context, p *part, last bool) error {
+	s := newScanner(p.seg.file, r.who, p.seg.alloc, p.at)
+	if !p.begun {
+		if err := r.header(p, s); err != nil {
+			return err
+		}
+	}
+	fresh := false // what is in the window was read after the frame before
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, ok, err := s.next()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", p.seg.path, err)
+		}
+		if ok && r.follows(&f) {
+			readable, err := r.readable(&f)
+			if err != nil {
+				return fmt.Errorf("%s, offset %d: %w", p.seg.path, f.off, err)
+			}
+			if readable {
+				r.frame(p, &f)
+				p.at, fresh = s.at, false
+				continue
+			}
+		}
+		if r.live && !fresh {
+			// It may have been written since the window was read.
+			s.at, s.window, fresh = p.at, nil, true
+			continue
+		}
+		ended, err := r.gap(p, s, ok, last)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", p.seg.path, err)
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// header reads a segment's header. One that cannot be believed is damage, and what follows it may be readable.
+func (r *replayer) header(p *part, s *scanner) error {
+	b, err := s.bytes(0, headerSize)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.seg.path, err)
+	}
+	h, err := parseHeader(b)
+	if errors.Is(err, store.ErrNewer) {
+		return fmt.Errorf("%s: %w", p.seg.path, err)
+	}
+	p.at, s.at, p.begun, p.created = headerSize, headerSize, true, h.created
+	switch {
+	case err != nil:
+		r.badHeader(p, "its header is damaged")
+	case h.who != r.who:
+		r.badHeader(p, "it is of another store")
+	case h.segment != uint64(p.seg.id):
+		r.badHeader(p, fmt.Sprintf("its header says that it is segment %d", h.segment))
+	}
+	return nil
+}
+
+func (r *replayer) badHeader(p *part, reason string) {
+	p.damages = append(p.damages, damage{bytes: headerSize, lsn: r.lsn, reason: reason})
+}
+
+// follows tells whether a frame is the next of the log. A hole stands for frames that are missing, or for none.
+func (r *replayer) follows(f *frame) bool {
+	switch {
+	case f.typ == frameHole:
+		return f.lsn >= r.lsn
+	case r.skipped:
+		return f.lsn > r.lsn
+	case !r.begun:
+		return f.lsn == 1 || r.last().seg.id > 1 && f.off == headerSize
+	}
+	return f.lsn == r.lsn+1
+}
+
+// readable tells whether all of a frame can be read. A frame counts as a whole, so that is seen before any of it counts.
+// One that a newer version has written is an error.
+func (r *replayer) readable(f *frame) (bool, error) {
+	switch f.typ {
+	case frameRecords:
+		n := uint32(0)
+		for b := f.body; len(b) > 0; n++ {
+			size, err := store.Decode(b, &r.rec)
+			if errors.Is(err, store.ErrNewer) {
+				return false, err
+			}
+			if err != nil {
+				return false, nil
+			}
+			b = b[size:]
+		}
+		return n == f.records, nil
+	case frameSummary:
+		_, err := parseSummary(f.body)
+		return err == nil, nil
+	case frameHole:
+		_, err := parseHole(f.body, r.dir)
+		return err == nil, nil
+	}
+	if f.typ&frameMustUnderstand != 0 {
+		return false, fmt.Errorf("%w: frame type %d", store.ErrNewer, f.typ)
+	}
+	return true, nil
+}
+
+// frame takes in a frame.
+func (r *replayer) frame(p *part, f *frame) {
+	r.closed = f.typ == frameClosed
+	switch f.typ {
+	case frameRecords:
+		r.apply(p, f)
+	case frameSummary:
+		if s, err := parseSummary(f.body); err == nil {
+			r.summaries[s.segment] = &s
+		}
+	case frameHole:
+		if h, err := parseHole(f.body, r.dir); err == nil {
+			p.holes = append(p.holes, h)
+		}
+		r.index.lost()
+	}
+	if n := len(p.damages); n > 0 && !p.frames && f.typ != frameHole {
+		p.damages[n-1].lsn = f.lsn - 1
+	}
+	sum := &p.seg.sum
+	if sum.frames == 0 {
+		sum.first = f.lsn
+	}
+	sum.frames++
+	sum.last, sum.bytes = f.lsn, f.end()
+	p.seg.size, p.frames = f.end(), true
+	r.lsn, r.begun, r.skipped = f.lsn, true, false
+	r.frames++
+	r.bytes += f.size()
+}
+
+func (r *replayer) apply(p *part, f *frame) {
+	at := place{seg: p.seg.id}
+	for off := 0; off < len(f.body); off += int(at.len) {
+		n, err := store.Decode(f.body[off:], &r.rec)
+		if err != nil {
+			panic(err) // it was readable
+		}
+		at.off, at.len = uint32(f.off+frameSize)+uint32(off), uint32(n)
+		r.index.apply(&r.rec, at)
+		p.seg.sum.records[r.rec.Kind]++
+	}
+	r.records += uint64(f.records)
+	r.index.endFrame()
+}

@@ -1,0 +1,114 @@
+package seglog
+
+// gap is called where the next frame should be and is not, or cannot be read though it is there (present). It says whether
+// the segment is over. Behind damage it notes what is missing and puts the scanner onto the next readable frame.
+func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err error) {
+	from := p.at
+	s.at = p.at
+	if present {
+		if f, ok, err := s.frame(p.at); err != nil {
+			return false, err
+		} else if ok && r.follows(&f) {
+			from++ // it is the next one, but what is in it is not readable
+		}
+	}
+	next, found, err := s.find(from, r.lsn)
+	if err != nil {
+		return false, err
+	}
+	if !found {
+		return true, r.tail(p, s, last)
+	}
+	if r.live {
+		// A frame that is there says that those before it are: maybe now the missing one is.
+		s.window = nil
+		if f, ok, err := s.frame(p.at); err != nil || ok && r.follows(&f) && from == p.at {
+			return false, err
+		}
+	}
+	d := damage{off: p.at, bytes: next.off - p.at, lsn: next.lsn - 1, reason: "frames are damaged"}
+	if next.lsn > r.lsn+1 {
+		d.first, d.last = r.lsn+1, next.lsn-1
+	}
+	if !r.begun && p.seg.id > 1 {
+		d.first = 0 // nobody knows how much there was before
+	}
+	if d.last > 0 && last && d.bytes > 0 {
+		if lost, err := r.neverDurable(s, next, d.first); err != nil || lost {
+			p.cut = true
+			p.rest, err = s.rest(p.at)
+			return true, err
+		}
+	}
+	r.damaged(p, d)
+	r.lsn, r.begun = next.lsn-1, true
+	p.at, s.at = next.off, next.off
+	return false, nil
+}
+
+// damaged notes a damage at the place that it belongs to. LSNs that are missing between two segments were in the file that is missing
+// there, or at the end of the one before, unless what is at the beginning of this one cannot be read.
+func (r *replayer) damaged(p *part, d damage) {
+	if d.last > 0 {
+		r.index.lost()
+	}
+	if !p.frames && d.last > 0 && len(r.parts) > 1 {
+		before := r.parts[len(r.parts)-2]
+		switch {
+		case before.absent:
+			r.absent(d)
+			d.first, d.last = 0, 0
+		case d.bytes == 0 && len(p.damages) == 0:
+			before.damages = append(before.damages, damage{off: before.at, bytes: before.rest, first: d.first, last: d.last, lsn: d.lsn,
+				reason: "frames are missing at its end"})
+			return
+		}
+	}
+	if n := len(p.damages); n > 0 && !p.frames { // with the header
+		d.off, d.bytes, d.reason = 0, d.bytes+p.damages[0].bytes, p.damages[0].reason
+		p.damages = p.damages[:0]
+	}
+	if d.bytes > 0 || d.last > 0 {
+		p.damages = append(p.damages, d)
+	}
+}
+
+// absent notes what was in the files that are missing before the last one. A summary in that may tell it more exactly; without, any
+// of them may have held all.
+func (r *replayer) absent(d damage) {
+	for i := len(r.parts) - 2; i >= 0 && r.parts[i].absent; i-- {
+		gone := &r.parts[i].damages[0]
+		gone.first, gone.last, gone.lsn = d.first, d.last, d.last
+	}
+}
+
+// tail is called behind the last frame of a segment that can be read.
+func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
+	if p.rest, err = s.rest(p.at); err != nil || r.live || !last {
+		return err // the next segment tells whether something is missing
+	}
+	lsn, durable, err := s.heads(p.at, r.lsn)
+	if err != nil || durable <= r.lsn {
+		p.cut = true
+		return err
+	}
+	r.damaged(p, damage{off: p.at, bytes: p.rest, first: r.lsn + 1, last: lsn, lsn: lsn, reason: "frames are damaged at its end"})
+	r.lsn = lsn
+	return nil
+}
+
+// neverDurable tells whether no readable frame from next on knew that the frame first was on the disk. Then the power was cut before
+// it was, and everything from there on was never acknowledged under SyncAlways: the log ends before it. If some frame knew
+// it, the disk has lost it since.
+func (r *replayer) neverDurable(s *scanner, next frame, first uint64) (bool, error) {
+	for {
+		if next.durable() >= first {
+			return false, nil
+		}
+		f, ok, err := s.find(next.end(), next.lsn)
+		if err != nil || !ok {
+			return err == nil, err
+		}
+		next = f
+	}
+}
