@@ -98,6 +98,7 @@ var layers = map[string]layer{
 	"engine/enginetest/rig":        {imports: "engine codec codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
+	"engine/enginetest/crash":      {imports: "codec/mqtt engine/auth engine/enginetest/rig", tests: "engine engine/store engine/store/seglog engine/store/vfs engine/store/vfs/faultfs"},
 	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
 	"engine/plugin/admin": {imports: "engine engine/store codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},
