@@ -46,3 +46,53 @@ func (s Sync) String() string {
 	}
 	return "none"
 }
+
+const (
+	minSegment   = 256 << 10
+	maxSegment   = 32 << 20
+	segmentShare = 32 // of the room there is
+	// leastSegment has room for a header, a summary and a few frames.
+	leastSegment = 4 << 10
+	// leastSegments is how many a quota has room for at least: one is written to, two are made ahead.
+	leastSegments = 8
+)
+
+// filled is the options with what was left out.
+func (o Options) filled() Options {
+	if o.Interval <= 0 {
+		o.Interval = time.Second
+	}
+	if o.HighWater <= 0 {
+		o.HighWater = 95
+	}
+	if o.LowWater <= 0 {
+		o.LowWater = 85
+	}
+	o.LowWater = min(o.LowWater, o.HighWater)
+	if o.FS == nil {
+		o.FS = vfs.OS
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// segmentSize is the size of the files to come. The directory is there.
+func (o *Options) segmentSize() int64 {
+	if o.SegmentSize > 0 {
+		size := max(o.SegmentSize, leastSegment)
+		if o.Quota > 0 {
+			size = min(size, max(o.Quota/leastSegments, leastSegment))
+		}
+		return size
+	}
+	_, room, err := o.FS.Space(o.Dir)
+	if err != nil {
+		room = maxSegment * segmentShare
+	}
+	if o.Quota > 0 {
+		room = min(room, o.Quota)
+	}
+	return min(max(room/segmentShare, minSegment), maxSegment)
+}
