@@ -23,6 +23,7 @@ type cli struct {
 	Pub     PubCmd     `cmd:"" help:"Publish messages, with mosquitto_pub's flags."`
 	Sub     SubCmd     `cmd:"" help:"Subscribe and print messages, with mosquitto_sub's flags."`
 	Ctl     CtlCmd     `cmd:"" help:"Ask or tell a running broker: status, listeners, store, clients, client, kick, reload."`
+	Store   storeCmd   `cmd:"" help:"Look into a data directory, check, repair or compact it."`
 	Bench   benchCmd   `cmd:"" help:"Measure brokers: run a scenario, or compare several."`
 	Version versionCmd `cmd:"" help:"Say which version this is."`
 }

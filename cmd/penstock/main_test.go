@@ -39,7 +39,8 @@ func TestHelpGoesToStdout(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--help"}, []string{"Usage: penstock", "serve", "pub", "sub", "version"}},
+		{[]string{"--help"}, []string{"Usage: penstock", "serve", "pub", "sub", "store", "version"}},
+		{[]string{"store", "--help"}, []string{"status", "check", "repair", "dump", "compact"}},
 		{[]string{"serve", "--help"}, []string{"--config", "-c", "--listen", "--data", "--loops", "--log-level", "--admin", "--set", "listeners.0.max_connections"}},
 		{[]string{"ctl", "--help"}, []string{"--socket", "--url", "--token", "--json", "status", "store", "clients", "client", "kick", "reload"}},
 		{[]string{"version", "--help"}, []string{"Usage: penstock version"}},
