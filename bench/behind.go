@@ -5,9 +5,9 @@ package bench
 // per delivery includes taking in messages that were delivered when nobody counted any more.
 //
 // It goes by the whole run, in which every message was delivered to as many as it was owed to; so it is not known, and 0,
-// after losses or an interrupt.
+// after losses or an interrupt, and where nothing is delivered in the counted time.
 func (r *Report) Behind() float64 {
-	if r.Failed() || r.Sent == 0 || r.TotalSent == 0 || r.TotalDelivered == 0 {
+	if r.Failed() || r.Sent == 0 || r.Delivered == 0 || r.TotalSent == 0 || r.TotalDelivered == 0 {
 		return 0
 	}
 	owed := float64(r.Sent) * float64(r.TotalDelivered) / float64(r.TotalSent)

@@ -149,7 +149,10 @@ func (r *run) checkRetained(ctx context.Context, streams []*stream, late *client
 		return err
 	}
 	r.enter("drain", r.cfg.Drain)
-	return r.await(ctx, r.cfg.Drain, func() bool { return r.counts().delivered-before >= want })
+	return r.await(ctx, r.cfg.Drain, func() bool {
+		c := r.counts()
+		return c.delivered-before >= want && c.unreleased == 0
+	})
 }
 
 // unretain takes the streams' retained messages out of the broker, once nobody is subscribed to them any more.

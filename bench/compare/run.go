@@ -309,7 +309,7 @@ func (r *Measurement) brief(m Measure) string {
 	if err != nil {
 		return "FAILED: " + err.Error()
 	}
-	text := m.what() + " " + m.text(v)
+	text := m.what() + " " + m.textOf(r.Report, v)
 	if r.Report.Rate > 0 && m != Rate {
 		text += ", " + human.Short(r.Report.Rate) + " deliveries/s"
 	}

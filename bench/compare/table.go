@@ -121,10 +121,16 @@ func (r *Result) figure(row *Row, m Measure, b BrokerState) string {
 func (r *Row) text(m Measure, v float64) string {
 	for i := range r.Runs {
 		if report := r.Runs[i].Report; report != nil {
-			if f := m.figure(report); f != nil {
-				return bench.Figure{Value: v, Unit: f.Unit}.Text()
-			}
+			return m.textOf(report, v)
 		}
+	}
+	return m.text(v)
+}
+
+// textOf writes a value with the unit that a report knows.
+func (m Measure) textOf(r *bench.Report, v float64) string {
+	if f := m.figure(r); f != nil {
+		return bench.Figure{Value: v, Unit: f.Unit}.Text()
 	}
 	return m.text(v)
 }
