@@ -11,8 +11,9 @@ import (
 //
 // Topics are spread over shards by their first two levels; a filter with both of them literal is served by one.
 type Retained struct {
-	keys   *keys
-	shards [retainedShards]retainedShard
+	keys    *keys
+	content atomic.Int64
+	shards  [retainedShards]retainedShard
 }
 
 const retainedShards = 16
@@ -78,7 +79,9 @@ func (r *Retained) Set(topic, value []byte) (replaced bool) {
 		n.flags |= nodeValue
 		n.value = 0
 		s.count++
+		r.content.Add(int64(len(topic)))
 	}
+	r.content.Add(int64(len(value)) - int64(n.size))
 	if !s.heap.fits(ref(n.value), len(value)) {
 		s.heap.free(ref(n.value))
 		n.value = uint32(s.heap.alloc(len(value)))
@@ -98,6 +101,7 @@ func (r *Retained) Delete(topic []byte) bool {
 	if s.node(i).flags&nodeValue == 0 {
 		return false
 	}
+	r.content.Add(-int64(len(topic)) - int64(s.node(i).size))
 	s.drop(i)
 	return true
 }
@@ -140,6 +144,9 @@ func (r *Retained) Len() (n int) {
 	}
 	return n
 }
+
+// Content is the number of bytes of all topics and values. It asks for no lock.
+func (r *Retained) Content() int64 { return r.content.Load() }
 
 // Bytes is the memory the tree holds.
 func (r *Retained) Bytes() (n int) {

@@ -69,6 +69,13 @@ func driveRetained(t *testing.T, tree *Retained, r *rand.Rand, steps, levels int
 		if tree.Len() != len(twin) {
 			t.Fatalf("step %d: Len = %d, want %d", step, tree.Len(), len(twin))
 		}
+		content := 0
+		for topic, value := range twin {
+			content += len(topic) + len(value)
+		}
+		if got := tree.Content(); got != int64(content) {
+			t.Fatalf("step %d: Content = %d, want %d", step, got, content)
+		}
 	}
 	for ref, topic := range refs {
 		name, value, ok := tree.Load(ref, []byte("t"), []byte("v"))
@@ -94,6 +101,9 @@ func driveRetained(t *testing.T, tree *Retained, r *rand.Rand, steps, levels int
 
 func checkRetainedEmpty(t *testing.T, tree *Retained) {
 	t.Helper()
+	if n := tree.Content(); n != 0 {
+		t.Errorf("left: a content of %d bytes", n)
+	}
 	for i := range tree.shards {
 		s := &tree.shards[i]
 		if s.count != 0 || s.live != 0 || s.heap.blocksInUse() != 0 {

@@ -14,7 +14,13 @@ func (r *Retained) Scan(cursor uint64, limit int, visit func(topic, value []byte
 			if limit <= 0 || budget <= 0 {
 				return shard<<32 | uint64(max(from, 1))
 			}
-			from, limit, more = s.scan(max(from, 1), limit, &topic, visit)
+			from, limit, more = s.scan(max(from, 1), limit, &topic, func(topic, value []byte) bool {
+				drop := visit(topic, value)
+				if drop {
+					r.content.Add(-int64(len(topic)) - int64(len(value)))
+				}
+				return drop
+			})
 			budget -= scanBatch
 		}
 	}
