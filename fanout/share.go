@@ -3,6 +3,7 @@ package fanout
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 )
 
@@ -171,6 +172,18 @@ func (g *Group) Len() int {
 	return len(g.members)
 }
 
+// Any tells whether there is any such member. is must be short and not use the group: a lock is held.
+func (g *Group) Any(is func(Target) bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.members, is)
+}
+
+// All tells whether there are members and all are such.
+func (g *Group) All(is func(Target) bool) bool {
+	return g.Len() > 0 && !g.Any(func(t Target) bool { return !is(t) })
+}
+
 // Choice is what a strategy may look at.
 type Choice struct {
 	Strategy   Strategy
@@ -205,7 +218,7 @@ func (g *Group) Choose(slots *Slots, c Choice) (Target, bool) {
 			}
 		}
 	}
-	if best < 0 || c.OnlineOnly && rank < 2 {
+	if best < 0 || c.OnlineOnly && rank < 3 {
 		return Target{}, false
 	}
 	if c.Strategy == RoundRobin || c.Strategy == LocalFirst {
@@ -218,19 +231,21 @@ func (g *Group) Choose(slots *Slots, c Choice) (Target, bool) {
 const topRank = 6
 
 // rank orders candidates: free window (6, or 5 away from the publisher's loop when that matters), online (4, 3),
-// offline (1).
+// offline (2), with a full queue (1).
 func (g *Group) rank(slots *Slots, m *Target, c Choice) int {
 	away := 0
 	if c.Strategy == LocalFirst && slots.Owner(m.Slot) != c.Loop {
 		away = 1
 	}
-	switch slots.Flags(m.Slot) & (SlotOnline | SlotBusy) {
-	case SlotOnline:
-		return topRank - away
-	case SlotOnline | SlotBusy:
+	switch flags := slots.Flags(m.Slot); {
+	case flags&SlotFull != 0:
+		return 1
+	case flags&SlotOnline == 0:
+		return 2
+	case flags&SlotBusy != 0:
 		return 4 - away
 	}
-	return 1
+	return topRank - away
 }
 
 func (g *Group) start(n uint32, c Choice) uint32 {

@@ -22,6 +22,7 @@ type slot struct {
 const (
 	SlotOnline = 1 << iota // a connection is attached
 	SlotBusy               // its window is full or messages wait before it
+	SlotFull               // its queue takes no more, and publishers are to be refused
 )
 
 // Slots is the table of sessions as routing sees them. A slot's number stands in the subscription index and in
