@@ -38,6 +38,9 @@ type Broker struct {
 
 	handshakes *codec.Handshakes
 	sources    *sources
+	doubtful   doubtful
+	noticed    [notices]noticed
+	full       fullness
 	openings   sync.Pool
 	watching   sync.WaitGroup
 	reloading  sync.Mutex // of TLS material

@@ -213,6 +213,7 @@ func (c *conn) resume() {
 	}
 	if c.has(pausedInput) && !c.l.parting {
 		c.flags &^= pausedInput
+		c.lastSeen = c.l.tick // what it said meanwhile is still to be read
 		c.nc.Resume()
 	}
 	defer c.contain()

@@ -144,8 +144,8 @@ func (l *loop) checkWill(c *conn, o *opening, w *mqtt.Will) mqtt.Reason {
 // admit goes on with a CONNECT that was authenticated: rights of the will, then the session.
 func (l *loop) admit(c *conn) {
 	o := c.opening
-	if o.expiry > 0 && l.pressure() == store.Failed { // its session could not be kept
-		c.refuse(mqtt.ServerUnavailable, "the store has failed")
+	if o.expiry > 0 && l.pressure() == store.Failed || l.b.doubtful.has(o.clientID) {
+		l.refuseUnkept(c)
 		return
 	}
 	if o.will != nil && !l.mayPublish(o.identity, o.will.Topic[len(c.lst.mount):], o.will.QoS, o.will.Retain) {

@@ -217,24 +217,6 @@ func within(mount string, topic []byte) bool {
 	return len(topic) > len(mount) && string(topic[:len(mount)]) == mount || bytes.HasPrefix(topic, sysPrefix)
 }
 
-// enqueue keeps a message until the window opens or the client comes back, within the session's bounds.
-func (l *loop) enqueue(s *sess, d *session.Delivery) {
-	bounds := &l.live.Session
-	for s.Queue.Len() >= bounds.MaxQueuedMessages || s.Queue.Len() > 0 && s.Queue.Bytes()+int(d.Size) > int(bounds.MaxQueuedBytes) {
-		l.dropped(DropQueueFull)
-		if bounds.QueuePolicy == DropNewest {
-			l.storeAck(s, d.Seq)
-			return
-		}
-		old := s.Queue.Pop()
-		l.storeAck(s, old.Seq)
-		l.release(&old.Open)
-	}
-	l.keep(d.Msg)
-	s.Queue.Push(*d)
-	l.setBusy(s, true)
-}
-
 // waiting tells whether pump has anything to do for a session.
 func (l *loop) waiting(s *sess) bool {
 	return s.Queue.Len() > 0 || s.Send != nil && s.Send.Pending() || s.conn != nil && s.conn.replay() != nil || s.Busy
@@ -270,7 +252,7 @@ func (l *loop) pump(s *sess) {
 			break
 		}
 		if front.Msg.Expired(l.now) { // [MQTT-3.3.2-5]
-			d := s.Queue.Pop()
+			d := l.dequeue(s)
 			l.dropped(DropExpired)
 			l.storeAck(s, d.Seq)
 			l.pool.Release(d.Msg, 1)
@@ -279,7 +261,7 @@ func (l *loop) pump(s *sess) {
 		if front.QoS > 0 && (!l.sender(s).CanSend(front.Seq) || s.Send.Pending()) {
 			break
 		}
-		d := s.Queue.Pop()
+		d := l.dequeue(s)
 		if d.QoS == 0 {
 			l.sendQoS0(c, &d)
 		} else {
@@ -291,6 +273,7 @@ func (l *loop) pump(s *sess) {
 	if s.Queue.Len() == 0 && (s.Send == nil || s.Send.Quota() > 0) {
 		l.setBusy(s, false)
 	}
+	l.noteRoom(s)
 	if c.replay() != nil {
 		l.replayMore(c)
 	}

@@ -105,7 +105,7 @@ func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Messa
 	for i := range msgs {
 		bySeq[seqs[i]] = &msgs[i]
 	}
-	s.Queue.Filter(func(d *session.Delivery) bool {
+	l.filterQueue(s, func(d *session.Delivery) bool {
 		m := bySeq[d.Seq]
 		if d.Msg != nil || m == nil {
 			return true

@@ -111,8 +111,11 @@ func (l *loop) onTick() {
 		l.post((*loop).onTick)
 	}
 	l.samplePressure()
+	l.weighQueues()
 	if !l.frozen {
 		l.sweep()
+		l.sweepSessions()
+		l.boundOffline()
 	}
 	if l.tick-l.culled >= tickSecond { // a busy loop may miss any one tick
 		l.culled = l.tick

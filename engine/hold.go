@@ -25,6 +25,7 @@ type holder struct {
 	flying    []flight       // batches on their way, oldest first
 	pressure  store.Pressure // of the store, after the last batch
 	moving    []moving       // sessions to be handed over once what was stored for them is committed
+	ended     []string       // clients whose session the present batch ends
 }
 
 // flight is a batch that the store has not confirmed.
@@ -33,6 +34,7 @@ type flight struct {
 	conns []*conn
 	late  []lateDelivery
 	batch *store.Batch
+	ended []string
 	done  bool // committed, before this loop has heard of those before it
 }
 
@@ -100,8 +102,8 @@ func (l *loop) commit() {
 	if h.store == nil || h.batch.Len() == 0 {
 		return
 	}
-	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch}
-	h.conns, h.late = nil, nil
+	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended}
+	h.conns, h.late, h.ended = nil, nil, nil
 	h.seq++
 	if n := len(h.free); n > 0 {
 		h.batch, h.free = h.free[n-1], h.free[:n-1]
@@ -130,7 +132,6 @@ func (l *loop) landed(seq uint64, err error) {
 		h.flying = nil
 	}
 	h.committed = seq
-	l.samplePressure()
 	f.batch.Reset()
 	h.free = append(h.free, f.batch)
 	for _, d := range f.late {
@@ -139,46 +140,70 @@ func (l *loop) landed(seq uint64, err error) {
 		}
 		if err == nil {
 			l.deliverLate(d)
+		} else if d.replay != nil {
+			l.closeInDoubt(l.receiverOf(d))
 		}
 		l.pool.Release(d.msg, 1)
 	}
 	for _, c := range f.conns {
 		if err != nil {
-			// In doubt: no answer, and the connection is closed so that the client asks again.
-			l.dropHeld(c)
-			if c.state == connected {
-				c.reason = mqtt.UnspecifiedError
-				l.count.closed[c.reason].add(1)
-				c.closeNow()
-			}
+			l.closeInDoubt(c)
 			continue
 		}
 		l.letGo(c)
 	}
 	if err != nil {
-		l.log.Error("store", "err", err)
+		l.b.doubtful.add(f.ended)
+		l.notice(noticeStoreLost, "err", err)
 	}
 	l.handOver()
+	l.samplePressure() // who waited for the store is read on behind what was held
 	if len(h.flying) > 0 && h.flying[0].done {
 		l.landed(h.flying[0].seq, nil)
 	}
 }
 
-// holdBack keeps a routed QoS 2 message until what was stored for it is committed, or, when it needs no store itself,
-// until what is held before it is.
+// closeInDoubt ends a connection that waits for a commit which has failed: no answer, so that the client asks again.
+func (l *loop) closeInDoubt(c *conn) {
+	if c == nil {
+		return
+	}
+	l.dropHeld(c)
+	if c.state == connected {
+		c.reason = mqtt.UnspecifiedError
+		l.count.closed[c.reason].add(1)
+		c.closeNow()
+	}
+}
+
+// receiverOf is the connection that a retained message was for, if it is there.
+func (l *loop) receiverOf(d lateDelivery) *conn {
+	t := d.plan.ByLoop[l.id][0]
+	if s := l.session(t.Slot); s != nil && s.Gen == t.Gen {
+		return s.conn
+	}
+	return nil
+}
+
+// holdBack keeps a routed QoS 2 message until what was stored for it in the present batch is committed.
 func (l *loop) holdBack(d lateDelivery) {
+	d.msg.Hold(1)
+	l.hold.late = append(l.hold.late, d)
+}
+
+// holdBehind keeps a QoS 2 message that needs no store until what its publisher was not answered yet is committed. It is
+// answered with that, and goes on whatever becomes of later batches.
+func (l *loop) holdBehind(c *conn, d lateDelivery) {
 	h := &l.hold
 	d.msg.Hold(1)
-	switch {
-	case h.batch.Len() > 0:
-		h.late = append(h.late, d)
-	case len(h.flying) > 0:
-		f := &h.flying[len(h.flying)-1]
-		f.late = append(f.late, d)
-	default:
-		l.deliverLate(d)
-		l.pool.Release(d.msg, 1)
+	batch := c.x.held[len(c.x.held)-1].batch
+	for i := range h.flying {
+		if f := &h.flying[i]; f.seq == batch {
+			f.late = append(f.late, d)
+			return
+		}
 	}
+	h.late = append(h.late, d) // it is in none that flies, so it is in the present one
 }
 
 // deliverLate delivers a QoS 2 message whose commit is done. Sessions may have moved since it was routed.

@@ -90,6 +90,11 @@ func (l *loop) relax() {
 	l.throttled = false
 	list := l.slowed
 	l.slowed = nil
+	l.goOnAll(list)
+}
+
+// goOnAll reads on from connections that waited for others.
+func (l *loop) goOnAll(list []*conn) {
 	for _, c := range list {
 		c.flags &^= slowed
 		if c.has(pausedInput) {

@@ -27,7 +27,9 @@ var ErrStopped = errors.New("engine: the broker does not run")
 
 // Publish publishes a message of the embedding program, as if an unrestricted client had. It returns when the message
 // is with every receiver's queue on the publishing loop and on its way to the others. Messages of one topic that are
-// published one after the other arrive in that order.
+// published one after the other arrive in that order. mqtt.QuotaExceeded is in the error when the message would have to be
+// stored and the store has no room or has failed, or when it would go to a full queue and the policy is Refuse: nobody gets
+// it then.
 func (b *Broker) Publish(ctx context.Context, m Message) error {
 	switch {
 	case !trie.ValidName(m.Topic), !utf8.Valid(m.Topic):
@@ -40,6 +42,9 @@ func (b *Broker) Publish(ctx context.Context, m Message) error {
 	return b.run(ctx, b.pickFor(m.Topic), func(l *loop) error {
 		if l.frozen {
 			return ErrStopped
+		}
+		if err := l.noRoom(&m); err != nil {
+			return err
 		}
 		l.publishOwn(m.Topic, m.Payload, m.QoS, m.Retain, m.Expiry)
 		return nil

@@ -150,10 +150,12 @@ func (l *loop) empty(s *sess) {
 
 // dropMessages lets go of what a session that is over has not delivered.
 func (l *loop) dropMessages(s *sess) {
+	l.backlog.less(s)
 	s.Drop(func(d session.Open) {
 		l.dropped(DropSessionEnd)
 		l.release(&d)
 	})
+	l.noteRoom(s)
 }
 
 // leaveOffline begins the time for which a session without a connection is kept.

@@ -46,7 +46,9 @@ type loop struct {
 	fence     fence
 	hold      holder
 
-	owed       int64 // bytes in the queues of all connections
+	owed       int64   // bytes in the queues of all connections
+	backlog    backlog // of all sessions
+	elsewhere  backlog // of the other loops, as of the last look at it
 	dirty      []*conn
 	spareD     []*conn
 	freeOut    [][]outItem
@@ -68,12 +70,16 @@ type loop struct {
 	paid       prepaid
 	in         decoded
 
-	throttled bool // another loop's inbox is above its mark
-	behind    bool // it is the store that others wait for
-	leaving   bool // the broker stops
-	parting   bool // it hands over to the next process
-	frozen    bool // its state is being handed over, or was: nothing may change it
-	slowed    []*conn
+	throttled bool    // another loop's inbox is above its mark
+	leaving   bool    // the broker stops
+	parting   bool    // it hands over to the next process
+	frozen    bool    // its state is being handed over, or was: nothing may change it
+	slowed    []*conn // their input waits for other loops
+	lagging   []*conn // their input waits for the store
+
+	absent  absences
+	longest atomic.Uint64 // of them: 1<<32 | the tick since which, for the others; 0: none is away
+	looking sessionSweep
 
 	sweepCursor uint64
 	swept       [][]byte // topics whose retained message was swept in the last tick
@@ -166,6 +172,8 @@ func (l *loop) endPass() {
 	l.count.frames.set(uint64(l.pool.Framed()))
 	l.count.owed.set(uint64(l.owed))
 	l.count.flying.set(uint64(len(l.hold.flying)))
+	l.count.queued.set(uint64(l.backlog.messages))
+	l.count.queuedBytes.set(uint64(l.backlog.bytes))
 	l.count.settle()
 }
 
@@ -209,7 +217,13 @@ func (l *loop) setSession(slot uint32, s *sess) {
 		}
 		l.table[i] = make([]*sess, tableChunk)
 	}
-	l.table[i][slot%tableChunk] = s
+	at := &l.table[i][slot%tableChunk]
+	if *at != nil {
+		l.backlog.less(*at)
+	}
+	if *at = s; s != nil {
+		l.backlog.more(s)
+	}
 }
 
 // addConn gives a connection its place in the loop.

@@ -73,6 +73,7 @@ type counters struct {
 	closed                [256]counter // connections ended by the broker, by reason code
 	refused               [256]counter // those of them that ended before they were accepted
 	owed                  counter      // bytes queued for connections, as of the last pass
+	queued, queuedBytes   counter      // in the queues of sessions, as of the last pass
 	flying                counter      // batches that the store has not confirmed, as of the last pass
 	panics                counter
 	helped                counter // passes of other loops that were done here
@@ -102,7 +103,10 @@ type Stats struct {
 	PublishReceivedByQoS, PublishSentByQoS   [3]uint64
 	PacketsReceivedByType, PacketsSentByType [16]uint64 // by mqtt.Type
 
-	SessionsEnded map[string]uint64 // sessions without a connection, by reason
+	SessionsOffline uint64            // sessions without a connection
+	SessionsEnded   map[string]uint64 // those that ended, by reason
+	QueuedMessages  uint64            // in the queues of sessions, once for each
+	QueuedBytes     uint64            // of those
 
 	OutboundBytes  int64  // queued for connections and not written
 	RetainedBytes  uint64 // of retained messages and their topics
@@ -168,6 +172,8 @@ func (b *Broker) Stats() Stats {
 		s.MessagesHeld += int64(c.messages.v.Load())
 		s.FramesHeld += int64(c.frames.v.Load())
 		s.OutboundBytes += int64(c.owed.v.Load())
+		s.QueuedMessages += c.queued.v.Load()
+		s.QueuedBytes += c.queuedBytes.v.Load()
 		s.StorePending += c.flying.v.Load()
 		for d := range drops {
 			if n := c.dropped[d].v.Load(); n > 0 {
@@ -186,6 +192,7 @@ func (b *Broker) Stats() Stats {
 		s.AcceptShed += l.shed.Load() + l.acceptor.Load().Shed() + l.refused[refusedMax].Load() + l.refused[refusedPerAddress].Load()
 		s.Accepted += l.accepted.Load() + l.acceptor.Load().Accepted()
 	}
+	s.SessionsOffline = s.Sessions - min(s.ClientsConnected, s.Sessions)
 	s.Subscriptions = uint64(max(b.subscriptions.Load(), 0))
 	s.Filters = uint64(b.index.Filters())
 	s.SharedGroups = uint64(b.groups.Len())

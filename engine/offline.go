@@ -13,6 +13,7 @@ import (
 // goAway notes that a session has no connection, and has had none for so many ticks.
 func (l *loop) goAway(s *sess, ticksAgo uint32) {
 	s.awayAt = l.tick - ticksAgo
+	l.absent.add(s)
 }
 
 // endsAt is the tick at which a session without a connection ends; 0: none that is foreseen.
@@ -60,6 +61,9 @@ func (l *loop) endOverdue(s *sess) bool {
 		return false
 	}
 	l.ended(why)
+	if why == EndOfflineAge {
+		l.notice(noticeOffline, "client", s.ClientID, "reason", why.String(), "away", time.Duration(l.away(s))*tickLength)
+	}
 	l.endSession(s, true)
 	return true
 }

@@ -250,9 +250,9 @@ func (l *loop) drained(c *conn) {
 // goOn reads on from a connection of which one reason not to is gone.
 func (l *loop) goOn(c *conn) {
 	switch {
-	case !c.has(pausedInput):
+	case !c.has(pausedInput), c.has(slowed): // it goes on with the others
 	case l.throttled:
-		l.throttle(c) // it goes on with the others
+		l.throttle(c)
 	default:
 		c.resume()
 	}

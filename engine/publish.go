@@ -120,28 +120,32 @@ func (l *loop) deny(c *conn, p *mqtt.Publish, reason mqtt.Reason) {
 	if p.QoS > 0 && code == mqtt.Success {
 		c.receiver().Publish(p.ID, p.QoS) // 3.x: acknowledged like any other, without a maximum
 	}
-	switch p.QoS {
-	case 1:
-		l.answer(c, l.refusedAck(c, mqtt.PUBACK, p.ID, code), false)
-	case 2:
-		l.answer(c, l.refusedAck(c, mqtt.PUBREC, p.ID, code), false) // [MQTT-4.3.3-9]
+	if p.QoS > 0 { // [MQTT-4.3.3-9]
+		l.answer(c, l.refusedAck(c, answerTo(p), p.ID, code, publishRefusals[code]), false)
 	}
 }
 
+// answerTo is the packet that answers a PUBLISH above QoS 0.
+func answerTo(p *mqtt.Publish) mqtt.Type {
+	if p.QoS == 2 {
+		return mqtt.PUBREC
+	}
+	return mqtt.PUBACK
+}
+
 // refusedAck is an acknowledgement that says why, if the client wants to know. [MQTT-3.1.2-29]
-func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason) outItem {
+func (l *loop) refusedAck(c *conn, typ mqtt.Type, id uint16, code mqtt.Reason, why string) outItem {
 	if code == mqtt.Success || c.has(noProblem) {
 		return outItem{typ: typ, id: id, code: code}
 	}
 	a := mqtt.Ack{Type: typ, ID: id, Reason: code}
-	c.explain(&a.Props, publishRefusals[code])
+	c.explain(&a.Props, why)
 	return framed(l.newFrame(func(dst []byte) []byte { return a.AppendTo(dst, c.version, int(c.maxPacket)) }))
 }
 
 var publishRefusals = map[mqtt.Reason]string{
 	mqtt.NotAuthorized:    "the client may not publish to this topic",
 	mqtt.TopicNameInvalid: "the topic has too many levels or is too long",
-	mqtt.QuotaExceeded:    "the store has no room",
 }
 
 // storeAndRoute takes the message over: the QoS machine first, then store, retain and route in one place.
@@ -160,7 +164,7 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 			return
 		}
 	}
-	if l.underPressure(c, p, plan) {
+	if l.underPressure(c, p, plan) || l.overfull(c, p, plan) {
 		return
 	}
 	if h := l.b.parts.Hooks; h != nil && h.Published != nil {
@@ -183,7 +187,7 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 		if p.QoS == 2 && l.storeIncoming(c.sess, p.ID) {
 			need = true
 		}
-		if l.route(m, plan, origin{session: c.sess, late: len(c.held()) > 0, need: need}) {
+		if l.route(m, plan, origin{session: c.sess, behind: c, need: need}) {
 			need = true
 		}
 		l.pool.Release(m, 1)
@@ -220,17 +224,13 @@ func (l *loop) inUse(c *conn, p *mqtt.Publish) {
 		c.fail(&mqtt.Error{Reason: mqtt.PacketIdentifierInUse, Rule: "MQTT-2.3.1-2", Detail: "packet identifier of another open exchange"})
 		return
 	}
-	typ := mqtt.PUBACK
-	if p.QoS == 2 {
-		typ = mqtt.PUBREC
-	}
-	l.push(c, outItem{typ: typ, id: p.ID, code: mqtt.PacketIdentifierInUse})
+	l.push(c, outItem{typ: answerTo(p), id: p.ID, code: mqtt.PacketIdentifierInUse})
 }
 
 // origin is where a message comes from.
 type origin struct {
 	session *sess // the publisher; nil for the broker's own messages
-	late    bool  // an acknowledgement of the publisher is held: QoS 2 messages must not overtake each other
+	behind  *conn // the publisher's: QoS 2 messages must not overtake those whose acknowledgement is held; nil: none
 	need    bool  // something about this message is in the present batch already
 }
 
@@ -243,11 +243,18 @@ func (l *loop) route(m *fanout.Message, plan *fanout.Plan, from origin) (stored 
 		seqs = l.number(plan)
 		stored = l.storeMessage(m, plan, seqs, picks)
 	}
-	if m.QoS == 2 && (stored || from.need || from.late) && l.stores() {
-		// Delivered after the commit: a crash and a resend must not deliver it twice. When nothing is in the
-		// present batch it waits for what is held before it.
-		l.holdBack(lateDelivery{msg: m, plan: plan, seqs: slices.Clone(seqs), to: picks})
-		return stored
+	if m.QoS == 2 && l.stores() {
+		switch late := (lateDelivery{msg: m, plan: plan, to: picks}); {
+		case stored || from.need:
+			// Delivered after the commit: a crash and a resend must not deliver it twice.
+			late.seqs = slices.Clone(seqs)
+			l.holdBack(late)
+			return stored
+		case from.behind != nil && len(from.behind.held()) > 0:
+			late.seqs = slices.Clone(seqs)
+			l.holdBehind(from.behind, late)
+			return stored
+		}
 	}
 	l.send2(m, plan, seqs, picks)
 	return stored

@@ -76,6 +76,7 @@ func (l *loop) markIDs(to uint64) {
 func (l *loop) forgetSession(s *sess) {
 	if l.stores() && s.ID != 0 {
 		l.hold.batch.DropSession(s.ID)
+		l.hold.ended = append(l.hold.ended, s.ClientID)
 		s.ID = 0
 		l.b.slots.SetName(s.Slot, 0)
 	}

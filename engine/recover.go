@@ -87,7 +87,10 @@ func (b *Broker) recover() error {
 		<-done
 	}
 	for _, l := range b.loops {
-		l.post(func(l *loop) { l.fetched = nil })
+		l.post(func(l *loop) {
+			l.fetched = nil
+			l.absent.order(l.tick)
+		})
 	}
 	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
 	return nil

@@ -27,15 +27,13 @@ func (l *loop) retain(m *fanout.Message) (stored bool) {
 		}
 		return false
 	}
-	if limit := l.live.Retain.MaxMessages; limit > 0 && !own && l.b.retained.Len() >= limit {
-		if _, had := l.b.retained.Get(m.Topic(), nil); !had {
-			l.dropped(DropRetainFull)
-			return false
-		}
-	}
 	v := retainedValue(l.value[:0], m.QoS, m.Expires, m.Props(), m.Payload())
-	l.b.retained.Set(m.Topic(), v)
 	l.value = v[:0]
+	if !own && l.retainFull(m.Topic(), v) { // none is better than one that is out of date
+		l.dropped(DropRetainFull)
+		return l.b.retained.Delete(m.Topic()) && l.storeRetainedGone(m.Topic())
+	}
+	l.b.retained.Set(m.Topic(), v)
 	return !own && l.storeRetained(m)
 }
 

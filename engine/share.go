@@ -102,7 +102,7 @@ func (l *loop) reshare(s *sess, ending bool) {
 			l.release(&d)
 		}
 	}
-	s.Queue.Filter(func(d *session.Delivery) bool {
+	l.filterQueue(s, func(d *session.Delivery) bool {
 		if d.Group() == nil || d.Msg == nil || d.Again && d.QoS == 2 || !away(&d.Open) {
 			return true
 		}

@@ -36,6 +36,10 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 			return
 		}
 	}
+	if c.version == mqtt.V31 && l.unkept(c.sess) { // it has no word for a failure, and must not be told of a success
+		l.closeUnkept(c)
+		return
+	}
 	need := false
 	replays := l.replays[:0]
 	for _, f := range p.Filters {
@@ -96,6 +100,9 @@ func (l *loop) subscribeOne(c *conn, f mqtt.Subscription, id uint32) (code mqtt.
 		return mqtt.WildcardSubscriptionsNotSupported, false
 	case !l.maySubscribe(c.sess.ident, filter, f.QoS()):
 		return mqtt.NotAuthorized, false
+	case l.unkept(s):
+		l.notice(noticeStoreFailed, "client", s.ClientID)
+		return mqtt.QuotaExceeded, false
 	}
 	granted := min(f.QoS(), byte(limits.MaximumQoS)) // [MQTT-3.2.2-10]
 	t := fanout.Target{Slot: s.Slot, Gen: s.Gen, QoS: granted, ID: id}
@@ -199,6 +206,10 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 			return
 		}
 	}
+	if c.version != mqtt.V5 && l.unkept(c.sess) { // nothing but success can be said
+		l.closeUnkept(c)
+		return
+	}
 	ack := &l.in.unsuback
 	ack.ID = p.ID
 	ack.Codes = ack.Codes[:0]
@@ -206,8 +217,12 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 	need := false
 	for _, f := range p.Filters {
 		code := l.unsubscribeOne(c.sess, f)
-		c.endReplay(c.sess.mounted(f))
 		ack.Codes = append(ack.Codes, code)
+		if code == mqtt.ImplementationSpecificError {
+			c.explain(&ack.Props, whyStoreFailed)
+			continue
+		}
+		c.endReplay(c.sess.mounted(f))
 		if code != mqtt.Success {
 			continue
 		}
@@ -236,6 +251,10 @@ func (l *loop) unsubscribeOne(s *sess, full []byte) mqtt.Reason {
 	group, filter, shared, ok := trie.SplitShared(full)
 	if !ok || !trie.ValidFilter(filter) {
 		return mqtt.TopicFilterInvalid
+	}
+	if l.unkept(s) {
+		l.notice(noticeStoreFailed, "client", s.ClientID)
+		return mqtt.ImplementationSpecificError
 	}
 	filter = s.mounted(filter)
 	if shared {

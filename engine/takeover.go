@@ -99,6 +99,10 @@ func (l *loop) claim(c *conn) {
 // takeOver continues or replaces a session that this loop has.
 func (l *loop) takeOver(c *conn, slot uint32) {
 	s := l.session(slot)
+	if s == nil && l.b.doubtful.has(c.opening.clientID) || s != nil && l.unkept(s) {
+		l.refuseUnkept(c)
+		return
+	}
 	had := s != nil && s.ID != 0
 	if s != nil {
 		s = l.evict(s, c.opening.cleanStart)
@@ -153,7 +157,7 @@ func (l *loop) detach(slot uint32, d detach) {
 func (l *loop) passOn(slot uint32, d detach) {
 	s := l.session(slot)
 	if s != nil {
-		s = l.evict(s, d.clean)
+		s = l.evict(s, d.clean && !l.unkept(s)) // who cannot throw it away is refused with it at hand
 	}
 	l.giveUp(slot, s, d)
 }

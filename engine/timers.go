@@ -77,7 +77,7 @@ func (l *loop) connTimer(c *conn) {
 			}
 			return
 		}
-		if c.has(slowed) || c.waits() { // nobody listens: what it said meanwhile is not known
+		if c.has(slowed|unanswered) || c.waits() { // nobody listens: what it said meanwhile is not known
 			c.lastSeen = l.tick
 		}
 		if idle := l.tick - c.lastSeen; idle < limit {

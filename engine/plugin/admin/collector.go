@@ -59,6 +59,10 @@ var (
 
 	clients       = gauge("clients_connected", "Clients with an accepted connection.")
 	sessions      = gauge("sessions", "Sessions, with a connection or without.")
+	offline       = gauge("sessions_offline", "Sessions without a connection.")
+	sessionsEnded = counter("sessions_ended", "Sessions without a connection that ended: of themselves, or by a bound.", "reason")
+	queued        = gauge("queued_messages", "Messages in the queues of sessions, each counted for every session that it waits for.")
+	queuedBytes   = gauge("queued_bytes", "Bytes of the messages in the queues of sessions, counted in the same way.")
 	subscriptions = gauge("subscriptions", "Subscriptions of all sessions, memberships of shared ones included.")
 	filters       = gauge("filters", "Different topic filters in the index.")
 	sharedGroups  = gauge("shared_subscriptions", "Shared subscriptions with at least one member.")
@@ -146,6 +150,12 @@ func (out sink) connections(s *engine.Stats) {
 
 func (out sink) contents(s *engine.Stats) {
 	out.put(sessions, float64(s.Sessions))
+	out.put(offline, float64(s.SessionsOffline))
+	for _, e := range engine.Endings() {
+		out.put(sessionsEnded, float64(s.SessionsEnded[e.String()]), e.String())
+	}
+	out.put(queued, float64(s.QueuedMessages))
+	out.put(queuedBytes, float64(s.QueuedBytes))
 	out.put(subscriptions, float64(s.Subscriptions))
 	out.put(filters, float64(s.Filters))
 	out.put(sharedGroups, float64(s.SharedGroups))

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"slices"
+	"time"
+)
+
+// Sessions without a connection are bounded in number over all loops: beyond session.max_offline_sessions those end that
+// have been away for longest. Their number is right to a tick, and to one session for each further loop. Who has been
+// away for longest is known exactly on each loop; of several loops one ends a session that has been away for at least
+// seven eighths as long as any other.
+
+// absence is a session that has lost its connection at a tick. It says nothing when the session says otherwise.
+type absence struct{ slot, at uint32 }
+
+// absences are the sessions of a loop without a connection, those away for longest first, among others that are back.
+type absences struct {
+	list []absence
+	head int
+}
+
+func (a *absences) add(s *sess) { a.list = append(a.list, absence{s.Slot, s.awayAt}) }
+
+// is tells whether a session is without a connection and nobody else's already.
+func (*absences) is(l *loop, s *sess) bool {
+	return s.conn == nil && !s.Sink && l.b.slots.Owner(s.Slot) == l.id
+}
+
+// longest gives the session that has been away for longest; nil: none is.
+func (a *absences) longest(l *loop) *sess {
+	for a.head < len(a.list) {
+		x := a.list[a.head]
+		if s := l.session(x.slot); s != nil && a.is(l, s) && s.awayAt == x.at {
+			return s
+		}
+		a.head++
+	}
+	a.list, a.head = a.list[:0], 0
+	return nil
+}
+
+// order brings those into their order that were away when the process began.
+func (a *absences) order(now uint32) {
+	slices.SortStableFunc(a.list, func(x, y absence) int { return int(int64(now-y.at) - int64(now-x.at)) })
+}
+
+// tidy lets go of what is out of date, when that is most of it.
+func (a *absences) tidy(l *loop) {
+	away := int(l.count.sessions.v.Load() - l.count.online.v.Load())
+	if len(a.list) < 2*away+4096 {
+		return
+	}
+	list := make([]absence, 0, away)
+	for _, x := range a.list[a.head:] {
+		if s := l.session(x.slot); s != nil && a.is(l, s) && s.awayAt == x.at {
+			list = append(list, x)
+		}
+	}
+	a.list, a.head = list, 0
+}
+
+const (
+	// endAtOnce is how many sessions end in a tick for being too many.
+	endAtOnce = 1000
+	// offlineGrace is for how long after a start nobody's session ends for being one of too many without a connection: all
+	// of them lost it with the process before.
+	offlineGrace = 5 * time.Minute
+)
+
+// boundOffline ends sessions without a connection of which there are too many.
+func (l *loop) boundOffline() {
+	most := int64(l.live.Session.MaxOfflineSessions)
+	l.absent.tidy(l)
+	for range endAtOnce {
+		s := l.absent.longest(l)
+		l.showLongest(s)
+		if s == nil || most == 0 || l.parting || l.b.recovered != 0 && l.now-l.b.recovered < offlineGrace || l.b.offline() <= most || !l.longestOfAll(s) {
+			return
+		}
+		l.ended(EndOfflineLimit)
+		l.notice(noticeOffline, "client", s.ClientID, "reason", EndOfflineLimit.String(), "away", time.Duration(l.away(s))*tickLength)
+		l.endSession(s, true)
+	}
+}
+
+// offline is the number of sessions without a connection.
+func (b *Broker) offline() (n int64) {
+	for _, l := range b.loops {
+		n += int64(l.count.sessions.v.Load()) - int64(l.count.online.v.Load())
+	}
+	return n
+}
+
+// showLongest tells the other loops since when the session has been away that has been for longest here.
+func (l *loop) showLongest(s *sess) {
+	v := uint64(0)
+	if s != nil {
+		v = 1<<32 | uint64(s.awayAt)
+	}
+	if l.longest.Load() != v {
+		l.longest.Store(v)
+	}
+}
+
+// longestOfAll tells whether no session of another loop has been away for much longer.
+func (l *loop) longestOfAll(s *sess) bool {
+	for _, o := range l.b.loops {
+		if v := o.longest.Load(); o != l && v != 0 {
+			theirs := int64(l.tick - uint32(v))
+			if theirs > 1<<32-1<<16 { // its clock is ahead of ours
+				continue
+			}
+			if l.away(s) < theirs-theirs/8 {
+				return false
+			}
+		}
+	}
+	return true
+}
