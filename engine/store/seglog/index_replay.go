@@ -52,6 +52,8 @@ type missing struct {
 	deliveries int // of messages of which there is no MSG, or to those sessions
 }
 
+func (m *missing) any() bool { return m.sessions > 0 || m.deliveries > 0 }
+
 // endReplay ends the leniency: what refers to what never came is dropped, and messages that nobody waits for. What lies before the
 // segment first was reclaimed while it was read; had it still counted, it would have been met again.
 func (x *index) endReplay(first uint32) (m missing) {

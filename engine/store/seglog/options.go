@@ -25,6 +25,8 @@ type Options struct {
 
 	FS     vfs.FS       // nil: the machine's
 	Logger *slog.Logger // nil discards
+
+	warmed *replayer // what Warm has read, for open to go on with
 }
 
 // Sync says when a commit counts as done.

@@ -17,6 +17,7 @@ type replayer struct {
 	dir   string
 	who   identity
 	write bool // open the files for writing as well
+	views map[uint32]*view
 	live  bool // somebody may be writing to the log: an end is where it goes on later, and files may go
 
 	index     *index
@@ -40,8 +41,9 @@ type part struct {
 	created int64
 	absent  bool // there is no file of it
 	at      int64
-	begun   bool // its header was read
-	frames  bool // at least one of its frames was
+	begun   bool  // its header was read
+	frames  bool  // at least one of its frames was
+	newest  int64 // offset of the last of them
 	damages []damage
 	holes   []store.Hole // that were healed before
 	cut     bool         // what is behind at was torn, and counts as not written
@@ -90,7 +92,7 @@ func (r *replayer) last() *part {
 // begin opens a segment. Those between it and the one before are missing.
 func (r *replayer) begin(id uint32) error {
 	path := filepath.Join(r.dir, segmentName(id))
-	file, err := r.fs.Open(path, r.write)
+	file, err := r.open(id, path)
 	if r.live && errors.Is(err, fs.ErrNotExist) {
 		r.vanished = id
 		return nil
@@ -112,6 +114,13 @@ func (r *replayer) begin(id uint32) error {
 	}
 	r.add(&part{seg: &segment{id: id, path: path, file: file, size: headerSize, alloc: size}})
 	return nil
+}
+
+func (r *replayer) open(id uint32, path string) (vfs.File, error) {
+	if v := r.views[id]; v != nil {
+		return v, nil
+	}
+	return r.fs.Open(path, r.write)
 }
 
 // miss notes a segment that there is no file of.
@@ -270,7 +279,7 @@ func (r *replayer) frame(p *part, f *frame) {
 	}
 	sum.frames++
 	sum.last, sum.bytes = f.lsn, f.end()
-	p.seg.size, p.frames = f.end(), true
+	p.seg.size, p.frames, p.newest = f.end(), true, f.off
 	r.lsn, r.begun, r.skipped = f.lsn, true, false
 	r.frames++
 	r.bytes += f.size()

@@ -40,15 +40,15 @@ func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err
 			return true, err
 		}
 	}
-	r.damaged(p, d)
+	r.hurt(p, d)
 	r.lsn, r.begun = next.lsn-1, true
 	p.at, s.at = next.off, next.off
 	return false, nil
 }
 
-// damaged notes a damage at the place that it belongs to. LSNs that are missing between two segments were in the file that is missing
+// hurt notes a damage at the place that it belongs to. LSNs that are missing between two segments were in the file that is missing
 // there, or at the end of the one before, unless what is at the beginning of this one cannot be read.
-func (r *replayer) damaged(p *part, d damage) {
+func (r *replayer) hurt(p *part, d damage) {
 	if d.last > 0 {
 		r.index.lost()
 	}
@@ -92,7 +92,7 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 		p.cut = true
 		return err
 	}
-	r.damaged(p, damage{off: p.at, bytes: p.rest, first: r.lsn + 1, last: lsn, lsn: lsn, reason: "frames are damaged at its end"})
+	r.hurt(p, damage{off: p.at, bytes: p.rest, first: r.lsn + 1, last: lsn, lsn: lsn, reason: "frames are damaged at its end"})
 	r.lsn = lsn
 	return nil
 }

@@ -174,8 +174,6 @@ func readFull(f vfs.File, b []byte, off int64) error {
 	return err
 }
 
-func indexMarker(b []byte, marker [8]byte) int { return bytes.Index(b, marker[:]) }
-
 // heads looks from an offset on at the beginnings of frames that are not readable as a whole, for the last LSN and the newest one
 // that was known to be on the disk. They follow the frame after; numbers that cannot be are not believed.
 func (s *scanner) heads(off int64, after uint64) (lsn, durable uint64, err error) {
