@@ -64,7 +64,7 @@ type Inject struct {
 	fault Fault
 	armed bool
 	left  int64 // operations of the kind until the one that fails
-	hits  int64
+	hits  [opEnd]int64
 	last  string
 	count [opEnd]int64
 }
@@ -78,7 +78,8 @@ func NewInject(inner vfs.FS) *Inject { return &Inject{inner: inner} }
 func (j *Inject) Arm(f Fault) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.fault, j.armed, j.left, j.hits, j.last = f, true, f.Nth, 0, ""
+	j.fault, j.armed, j.left, j.last = f, true, f.Nth, ""
+	clear(j.hits[:])
 }
 
 // Disarm ends all failures.
@@ -95,22 +96,27 @@ func (j *Inject) Count(o Op) int64 {
 	return j.count[o]
 }
 
-// Hits is how many operations have failed since Arm, and which was the last.
-func (j *Inject) Hits() (n int64, last string) {
+// Hits is how many operations of a kind have failed since Arm, and which was the last of all.
+func (j *Inject) Hits(o Op) (n int64, last string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.hits, j.last
+	return j.hits[o], j.last
+}
+
+// tally counts an operation.
+func tally(n *[opEnd]int64, o Op) {
+	n[OpAny]++
+	n[o]++
+	if o.changes() {
+		n[OpChange]++
+	}
 }
 
 // fails counts an operation and says whether it is one that fails.
 func (j *Inject) fails(o Op, name string) (f Fault, fail bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.count[OpAny]++
-	j.count[o]++
-	if o.changes() {
-		j.count[OpChange]++
-	}
+	tally(&j.count, o)
 	f = j.fault
 	if !j.armed || f.Op != OpAny && f.Op != o && (f.Op != OpChange || !o.changes()) {
 		return f, false
@@ -118,7 +124,7 @@ func (j *Inject) fails(o Op, name string) (f Fault, fail bool) {
 	if j.left--; j.left > 0 || j.left < 0 && !f.Stays {
 		return f, false
 	}
-	j.hits++
+	tally(&j.hits, o)
 	j.last = fmt.Sprintf("%v %s", o, name)
 	return f, true
 }

@@ -118,7 +118,10 @@ func TestTheNthOperationOfAKindFails(t *testing.T) {
 		c.fault.Err = syscall.EIO
 		j.Arm(c.fault)
 		got := tour(t, j)
-		n, last := j.Hits()
+		n, last := j.Hits(faultfs.OpAny)
+		if of, _ := j.Hits(c.fault.Op); of != n {
+			t.Errorf("%+v: got %d hits of the kind, want %d", c.fault, of, n)
+		}
 		if !slices.Equal(got, c.want) || n != int64(len(c.want)) || last != c.last {
 			t.Errorf("%+v: operations %v failed, %d hits, the last %q; want %v, the last %q", c.fault, got, n, last, c.want, c.last)
 		}
