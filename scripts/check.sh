@@ -75,7 +75,7 @@ format() {
 	[ -z "$wrong" ] || { echo "gofmt would change:"; echo "$wrong"; return 1; }
 }
 
-vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./... && go -C scripts/tools vet ./... && go -C bench/peers/mochi vet ./...; }
+vet() { go vet ./... && go vet -tags invariants ./... && go -C scripts/realclients vet ./... && go -C scripts/tools vet ./... && go -C bench/peers/mochi vet ./... && go -C bench/peers/stores vet ./...; }
 
 staticcheck() { "$cache/bin/staticcheck" ./... && "$cache/bin/staticcheck" -tags invariants ./...; }
 
