@@ -50,10 +50,10 @@ type Broker struct {
 	subscriptions atomic.Int64
 	ids           atomic.Uint64 // last name of a session or message given
 	next          atomic.Uint32
-	ready         atomic.Bool   // the loops may look at what Start has set
-	started       atomic.Bool   // Start has succeeded: what it has set may be looked at from anywhere
-	draining      atomic.Bool   // Stop was called
-	recovered     time.Duration // on the clock: when the state was read from the store
+	ready         atomic.Bool // the loops may look at what Start has set
+	started       atomic.Bool // Start has succeeded: what it has set may be looked at from anywhere
+	draining      atomic.Bool // Stop was called
+	steady        steady
 
 	ctx    context.Context // ends when the broker has
 	cancel context.CancelFunc
@@ -200,6 +200,9 @@ func (b *Broker) Reload(cfg Config) error {
 	b.sys.restart()
 	return nil
 }
+
+// now is the broker's monotonic time.
+func (b *Broker) now() time.Duration { return b.clock(time.Since(b.began)) }
 
 // clock is the broker's monotonic time, so long after it began. It begins above zero, so that zero can mean never.
 func (b *Broker) clock(passed time.Duration) time.Duration {

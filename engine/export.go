@@ -19,12 +19,12 @@ import (
 const exportAtOnce = 256
 
 func (b *Broker) exportRetained(s *store.StreamWriter) (err error) {
-	now := b.clock(time.Since(b.began))
+	now := b.now()
 	for cursor := uint64(0); ; {
 		cursor = b.retained.Scan(cursor, exportAtOnce, func(topic, value []byte) bool {
 			expires := time.Duration(binary.BigEndian.Uint64(value[1:]))
 			if !bytes.HasPrefix(topic, sysPrefix) && (expires == 0 || expires > now) {
-				m := storedRetained(topic, value, now)
+				m := b.storedRetained(topic, value, now)
 				s.Batch.Retain(&m)
 			}
 			return false
@@ -36,10 +36,10 @@ func (b *Broker) exportRetained(s *store.StreamWriter) (err error) {
 }
 
 // storedRetained is the record of a value in the tree; see retainedValue.
-func storedRetained(topic, v []byte, now time.Duration) store.Message {
+func (b *Broker) storedRetained(topic, v []byte, now time.Duration) store.Message {
 	m := store.Message{Topic: topic, QoS: v[0], Retain: true}
 	if expires := time.Duration(binary.BigEndian.Uint64(v[1:])); expires != 0 {
-		m.Expiry = store.Lifetime{Left: uint32((expires - now + time.Second - 1) / time.Second), Wall: time.Now().Unix()}
+		m.Expiry = b.lasting(uint32(min((expires-now+time.Second-1)/time.Second, 1<<32-1)), now)
 	}
 	v = v[retainedHeader:]
 	props, n := binary.Uvarint(v)

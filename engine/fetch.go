@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"time"
-
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -54,7 +52,7 @@ func (l *loop) fetchOne(s *sess, o *session.Open, handed map[uint64]*store.Messa
 func (l *loop) messageOf(m *store.Message) *fanout.Message {
 	made := l.pool.NewMessageParts(m.Topic, m.Props, m.Payload, m.QoS, m.Retain)
 	if m.Expiry.Left > 0 {
-		made.Expires = l.b.recovered + time.Duration(m.Expiry.Left)*time.Second // however late it is made
+		made.Expires = max(l.b.deadline(m.Expiry), 1)
 	}
 	return made
 }

@@ -120,6 +120,7 @@ func (l *loop) onTick() {
 	if l.tick-l.culled >= tickSecond { // a busy loop may miss any one tick
 		l.culled = l.tick
 		l.cutSilent()
+		l.watchClock()
 	}
 	l.endPass()
 }

@@ -102,6 +102,7 @@ func (l *loop) commit() {
 	if h.store == nil || h.batch.Len() == 0 {
 		return
 	}
+	l.markClock()
 	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended}
 	h.conns, h.late, h.ended = nil, nil, nil
 	h.seq++

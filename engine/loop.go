@@ -70,12 +70,13 @@ type loop struct {
 	paid       prepaid
 	in         decoded
 
-	throttled bool    // another loop's inbox is above its mark
-	leaving   bool    // the broker stops
-	parting   bool    // it hands over to the next process
-	frozen    bool    // its state is being handed over, or was: nothing may change it
-	slowed    []*conn // their input waits for other loops
-	lagging   []*conn // their input waits for the store
+	throttled bool          // another loop's inbox is above its mark
+	leaving   bool          // the broker stops
+	parting   bool          // it hands over to the next process
+	frozen    bool          // its state is being recovered or handed over, or was: nothing may change it
+	grace     time.Duration // until when no session ends for being one of too many
+	slowed    []*conn       // their input waits for other loops
+	lagging   []*conn       // their input waits for the store
 
 	absent  absences
 	longest atomic.Uint64 // of them: 1<<32 | the tick since which, for the others; 0: none is away

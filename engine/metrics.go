@@ -113,6 +113,7 @@ type Stats struct {
 	OffloadWorkers int    // goroutines for what may block
 	OffloadWaiting int    // jobs that wait for one of them
 	StorePending   uint64 // batches that the store has not confirmed
+	ClockDoubts    uint64 // times the machine's clock could not be believed at a start, or has jumped since
 
 	HandshakesActive, HandshakesWaiting int    // TLS handshakes on their way, and beyond those: that wait for their turn
 	HandshakesFull, HandshakesResumed   uint64 // that succeeded: anew, and by taking up an earlier session
@@ -198,6 +199,7 @@ func (b *Broker) Stats() Stats {
 	s.SharedGroups = uint64(b.groups.Len())
 	s.Retained = uint64(b.retained.Len())
 	s.RetainedBytes = uint64(b.retained.Bytes())
+	s.ClockDoubts = b.steady.doubts.Load()
 	s.OffloadWorkers, s.OffloadWaiting = b.offload.Workers(), b.offload.Waiting()
 	h := b.handshakes.Stats()
 	s.HandshakesActive, s.HandshakesWaiting, s.HandshakesFailed = h.Active, h.Waiting, h.Failed

@@ -74,16 +74,18 @@ func (l *loop) rest(s *sess) store.Lifetime {
 	if s.conn != nil || s.Expiry == 0 {
 		return store.Lifetime{}
 	}
-	away := l.away(s) / int64(tickSecond)
-	return store.Lifetime{Left: uint32(max(int64(s.Expiry)-away, 1)), Wall: time.Now().Unix()}
+	end := int64(l.tick) + int64(s.Expiry)*int64(tickSecond) - l.away(s)
+	return l.b.until(time.Duration(end)*tickLength, l.now)
 }
 
-// wasAway is for how many ticks a session had been away when that was written down.
-func wasAway(s *sess, rest store.Lifetime) uint32 {
-	if rest.Left == 0 || rest.Left > s.Expiry {
+// wasAway is for how many ticks a session has been away, by what was left of its Session Expiry Interval when that was
+// written down.
+func (l *loop) wasAway(s *sess, rest store.Lifetime) uint32 {
+	if rest.Left == 0 {
 		return 0
 	}
-	return uint32(min(int64(s.Expiry-rest.Left)*int64(tickSecond), 1<<32-1))
+	left := int64((l.b.deadline(rest) - l.now + tickLength - 1) / tickLength)
+	return uint32(min(max(int64(s.Expiry)*int64(tickSecond)-left, 0), 1<<31))
 }
 
 func (l *loop) ended(why Ending) { l.count.ended[why].add(1) }

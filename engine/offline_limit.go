@@ -74,7 +74,7 @@ func (l *loop) boundOffline() {
 	for range endAtOnce {
 		s := l.absent.longest(l)
 		l.showLongest(s)
-		if s == nil || most == 0 || l.parting || l.b.recovered != 0 && l.now-l.b.recovered < offlineGrace || l.b.offline() <= most || !l.longestOfAll(s) {
+		if s == nil || most == 0 || l.parting || l.now < l.grace || l.b.offline() <= most || !l.longestOfAll(s) {
 			return
 		}
 		l.ended(EndOfflineLimit)

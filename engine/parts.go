@@ -38,6 +38,8 @@ type Parts struct {
 	// Clock is the time on which everything that expires is measured: monotonic, from any beginning. nil takes the
 	// machine's. The loops look at it several times a second, so tests can let hours pass at once.
 	Clock func() time.Duration
+	// Wall is the time of day, by which the time is known that a broker with a store was down. nil takes the machine's.
+	Wall func() time.Time
 }
 
 // Socket is a listening socket that passes from one process to another.

@@ -28,7 +28,7 @@ func (l *loop) storeSession(s *sess) bool {
 	}
 	if s.ID == 0 {
 		s.ID = l.newID()
-		s.created = uint32(time.Now().Unix())
+		s.created = uint32(max(l.b.wall().Unix(), 0))
 		l.b.slots.SetName(s.Slot, s.ID)
 	}
 	r := l.record(s)
@@ -89,7 +89,7 @@ func (l *loop) lifetime(at uint32) store.Lifetime {
 		return store.Lifetime{}
 	}
 	left := max(int64(at)-int64(l.tick)-1, 1)
-	return store.Lifetime{Left: uint32((time.Duration(left)*tickLength + time.Second - 1) / time.Second), Wall: time.Now().Unix()}
+	return l.b.until(time.Duration(int64(l.tick)+left)*tickLength, l.now)
 }
 
 // storeMessage records a message once, and its deliveries to the sessions that outlive their connection.
@@ -157,7 +157,7 @@ func oneID(id uint32) []uint32 {
 func (l *loop) storedMessage(m *fanout.Message) store.Message {
 	r := store.Message{Topic: m.Topic(), Props: m.Props(), Payload: m.Payload(), QoS: m.QoS, Retain: m.Retain}
 	if left, ok := m.Remaining(l.now); ok {
-		r.Expiry = store.Lifetime{Left: max(left, 1), Wall: time.Now().Unix()}
+		r.Expiry = l.b.lasting(max(left, 1), l.now)
 	}
 	if m.From != fanout.NoSlot {
 		r.Publisher = l.b.slots.NameOf(m.From, m.FromGen)

@@ -28,6 +28,7 @@ type recovery struct {
 	handed   map[uint64]*store.Message        // its messages, while its state is read: they are in no store
 	again    bool                             // what it has handed over may have been sent: it is of its store
 	old      struct{ sessions, retained int } // of our store, when there is a process before
+	time     timeline
 }
 
 // restored is a session that came back.
@@ -36,6 +37,7 @@ type restored struct {
 	l       *loop
 	rest    store.Lifetime
 	delay   store.Lifetime
+	grace   time.Duration // to add to delay
 	online  bool
 	past    bool   // the client began another one, and the record that says so was not committed
 	handed  bool   // by the process before, not the store
@@ -57,7 +59,7 @@ func (b *Broker) recover() error {
 	if b.parts.Store == nil && b.parts.State == nil {
 		return nil
 	}
-	b.recovered = b.clock(time.Since(b.began))
+	b.onLoops(func(l *loop) { l.frozen = true }) // nothing ends before all is there
 	r := &recovery{
 		b: b, parted: b.parts.State != nil,
 		sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
@@ -73,6 +75,7 @@ func (b *Broker) recover() error {
 			return err
 		}
 	}
+	r.beginClock()
 	b.ids.Store((b.ids.Load()/idBlock + 1) * idBlock)
 	if b.parts.Store != nil {
 		marked := make(chan struct{})
@@ -88,8 +91,9 @@ func (b *Broker) recover() error {
 	}
 	for _, l := range b.loops {
 		l.post(func(l *loop) {
-			l.fetched = nil
+			l.fetched, l.frozen = nil, false
 			l.absent.order(l.tick)
+			l.grace = l.now + offlineGrace
 		})
 	}
 	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
@@ -97,6 +101,7 @@ func (b *Broker) recover() error {
 }
 
 func (r *recovery) record(rec *store.Record) error {
+	r.retime(rec)
 	switch rec.Kind {
 	case store.RET:
 		return r.retained(&rec.Message)
@@ -114,6 +119,10 @@ func (r *recovery) record(rec *store.Record) error {
 		}
 		return nil
 	case store.META:
+		if string(rec.Key) == clockMark {
+			r.clock(rec.Value)
+			return nil
+		}
 		if r.handed != nil {
 			r.note(string(rec.Key), rec.Value)
 			return nil
@@ -192,18 +201,13 @@ func (r *recovery) retained(m *store.Message) error {
 	if !trie.ValidName(m.Topic) {
 		return fmt.Errorf("a retained message has the topic %q", m.Topic)
 	}
-	v := retainedValue(nil, m.QoS, r.deadline(m.Expiry), m.Props, m.Payload)
+	expires := time.Duration(0)
+	if m.Expiry.Left > 0 {
+		expires = max(r.b.deadline(m.Expiry), 1)
+	}
+	v := retainedValue(nil, m.QoS, expires, m.Props, m.Payload)
 	r.b.retained.Set(m.Topic, v)
 	return nil
-}
-
-// deadline turns what was left when it was written down into monotonic time. The time in between is not taken off: a
-// clock that jumped would end what is still wanted.
-func (r *recovery) deadline(t store.Lifetime) time.Duration {
-	if t.Left == 0 {
-		return 0
-	}
-	return r.b.recovered + time.Duration(t.Left)*time.Second
 }
 
 func (r *recovery) session(rec *store.Session) error {
@@ -248,7 +252,9 @@ func (r *recovery) session(rec *store.Session) error {
 			Topic: clone(w.Topic), Props: clone(w.Props), Payload: clone(w.Payload), QoS: w.QoS, Retain: w.Retain,
 			Delay: w.Delay, Expiry: w.Expiry, HasExpiry: w.HasExpiry,
 		}
-		x.delay = w.Rest
+		if x.delay = w.Rest; s.Parted { // that nobody served is not the client's doing
+			x.grace = r.time.down
+		}
 	}
 	x.s = s
 	r.order = append(r.order, x)
@@ -357,9 +363,9 @@ func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
 		l.leaveOffline(s)
 		return
 	}
-	l.goAway(s, wasAway(s, x.rest))
+	l.goAway(s, l.wasAway(s, x.rest))
 	if s.Will != nil && x.delay.Left > 0 {
-		s.willAt = l.after(time.Duration(x.delay.Left) * time.Second)
+		s.willAt = l.after(max(l.b.deadline(x.delay)+x.grace-l.now, 0))
 	}
 	l.setSessionTimer(s)
 }

@@ -79,7 +79,11 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	b.await(ctx, flushGrace, b.all(func(l *loop) bool { return !l.uncommitted() }))
 	b.onLoops((*loop).part)
 	b.await(ctx, flushGrace, b.all((*loop).flushed))
-	b.onLoops(func(l *loop) { l.frozen = true })
+	b.onLoops(func(l *loop) {
+		if l.frozen = true; l.id == 0 && l.stores() {
+			l.writeClock()
+		}
+	})
 	if !b.await(ctx, settleGrace, b.settled) {
 		return errUnsettled
 	}
@@ -234,6 +238,7 @@ func (b *Broker) Resume() error {
 // export writes the state to w.
 func (b *Broker) export(w io.Writer) error {
 	s := store.NewStreamWriter(w)
+	s.Batch.Meta([]byte(clockMark), b.look(b.now()).append(nil)) // before whatever has a lifetime
 	for _, lst := range b.listeners {
 		if lst.material != nil {
 			keys := slices.Concat(keySlices(lst.material.TicketKeys())...)

@@ -35,6 +35,7 @@ func (b *Broker) shutdown(ctx context.Context) error {
 		l.post((*loop).farewell)
 	}
 	b.awaitNoConns(ctx)
+	b.lastRecords(ctx)
 	b.cancel()
 	b.watching.Wait()
 	err := b.offload.Close(ctx)
@@ -63,6 +64,25 @@ func (l *loop) farewell() {
 				continue
 			}
 			c.refuse(mqtt.ServerUnavailable, "")
+		}
+	}
+}
+
+// lastRecords hands what the loops have still to store over, and the time.
+func (b *Broker) lastRecords(ctx context.Context) {
+	for _, l := range b.loops {
+		done := make(chan struct{})
+		l.post(func(l *loop) {
+			if l.id == 0 && l.stores() {
+				l.writeClock()
+			}
+			l.commit()
+			close(done)
+		})
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

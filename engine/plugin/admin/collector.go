@@ -75,6 +75,7 @@ var (
 	offloadWorkers = gauge("offload_workers", "Goroutines that run what may block.")
 	offloadWaiting = gauge("offload_waiting", "Jobs that wait for such a goroutine.")
 	storePending   = gauge("store_pending", "Batches that the store has not confirmed.")
+	clockDoubts    = counter("clock_doubts", "Times that the machine's clock could not be believed at the start, or has jumped since.")
 )
 
 // Families by event loop.
@@ -167,6 +168,7 @@ func (out sink) contents(s *engine.Stats) {
 	out.put(offloadWorkers, float64(s.OffloadWorkers))
 	out.put(offloadWaiting, float64(s.OffloadWaiting))
 	out.put(storePending, float64(s.StorePending))
+	out.put(clockDoubts, float64(s.ClockDoubts))
 }
 
 func (out sink) loop(l *engine.LoopStats) {
