@@ -23,7 +23,7 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	case nil:
 	case unix.EWOULDBLOCK:
 		defer f.Close()
-		return nil, fmt.Errorf("%w: %s is held by %s", ErrLocked, name, holder(f))
+		return nil, fmt.Errorf("%s: %w by %s", name, ErrLocked, holder(f))
 	default:
 		f.Close()
 		return nil, &fs.PathError{Op: "flock", Path: name, Err: err}

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrLocked is what Lock ends with while another process, or another open store of this one, holds the lock.
-var ErrLocked = errors.New("vfs: locked")
+var ErrLocked = errors.New("in use")
 
 // FS is a file system. Names are paths; an error that says that there is no room is syscall.ENOSPC or EDQUOT under
 // errors.Is, one that says that a file is not there is fs.ErrNotExist.
