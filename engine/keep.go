@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"path/filepath"
+
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/engine/store/seglog"
 )
@@ -11,8 +13,12 @@ func (b *Broker) openStore() {
 	if b.parts.Store != nil || c.Path == "" {
 		return
 	}
+	dir, err := filepath.Abs(c.Path) // who is told of it may be anywhere
+	if err != nil {
+		dir = c.Path
+	}
 	b.parts.Store = seglog.New(seglog.Options{
-		Dir: c.Path, Sync: c.sync(), Interval: c.Interval, Gather: c.Gather, SegmentSize: int64(c.SegmentSize),
+		Dir: dir, Sync: c.sync(), Interval: c.Interval, Gather: c.Gather, SegmentSize: int64(c.SegmentSize),
 		Quota: int64(c.Quota), HighWater: c.HighWater, LowWater: c.LowWater, Strict: c.Strict, Logger: b.log,
 	})
 }

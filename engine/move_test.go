@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -278,6 +280,36 @@ func TestABrokerResumesOnlyWhileItHasItsStore(t *testing.T) {
 	}
 	if got := sub.hear(); !strings.HasPrefix(got, "publish t=x q1") {
 		t.Errorf("got %q, want the message", got)
+	}
+}
+
+// warm is a store that can be read ahead.
+type warm struct {
+	*store.Memory
+	err   error
+	times int
+}
+
+func (w *warm) Warm(context.Context) error { w.times++; return w.err }
+
+func TestOnlyWhoTakesAPlaceReadsAheadInTheStore(t *testing.T) {
+	for _, tt := range []struct {
+		state io.Reader
+		err   error
+		times int
+		fails bool
+	}{
+		{nil, nil, 0, false},
+		{&bytes.Buffer{}, nil, 1, false},
+		{&bytes.Buffer{}, errors.New("not now"), 1, false},
+		{&bytes.Buffer{}, fmt.Errorf("00000001.seg: %w", store.ErrNewer), 1, true},
+	} {
+		w := &warm{Memory: store.NewMemory(), err: tt.err}
+		b := unstarted(t, settings(), Parts{Store: w, State: tt.state})
+		if err := b.Prepare(); (err != nil) != tt.fails || w.times != tt.times {
+			t.Errorf("%+v: prepared with %v after %d looks", tt, err, w.times)
+		}
+		stop(t, b)
 	}
 }
 

@@ -2,18 +2,50 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/internal/netloop"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // Prepare binds the listeners, or takes them up from Parts.Sockets, and reads the TLS material: all that can fail before
-// anybody is served. Start does it when it was not done.
+// anybody is served. Start does it when it was not done. Where another process will hand over, Prepare also reads ahead in
+// the store that this one still writes to, so that little is left to read while nobody serves.
 func (b *Broker) Prepare() error {
 	b.life.Lock()
 	defer b.life.Unlock()
-	return b.prepare()
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	if err := b.readAhead(); err != nil {
+		b.fail()
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// readAheadFor is for how long a process that is to take the place of another reads ahead: that one does not wait for ever.
+const readAheadFor = 15 * time.Second
+
+// readAhead fails when the store can never be read. Whatever else keeps it from being read now may be over once it is ours.
+func (b *Broker) readAhead() error {
+	w, ok := b.parts.Store.(interface{ Warm(context.Context) error })
+	if !ok || b.parts.State == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, readAheadFor)
+	defer cancel()
+	err := w.Warm(ctx)
+	if errors.Is(err, store.ErrNewer) {
+		return err
+	}
+	if err != nil {
+		b.log.Debug("the store was not read ahead", "err", err)
+	}
+	return nil
 }
 
 func (b *Broker) prepare() (err error) {
