@@ -72,7 +72,7 @@ func identify(f vfs.FS, dir string, ids []uint32) (k known, err error) {
 
 // readHeader reads the header of a file. ok is false when it is not there or cannot be believed.
 func readHeader(f vfs.FS, name string) (h header, ok bool, err error) {
-	file, err := f.Open(name, false)
+	file, err := openSegment(f, name, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, false, nil
 	}
@@ -95,7 +95,7 @@ func readHeader(f vfs.FS, name string) (h header, ok bool, err error) {
 func guessMarker(f vfs.FS, dir string, ids []uint32, without uint64) (uint64, error) {
 	for _, id := range ids {
 		name := filepath.Join(dir, segmentName(id))
-		file, err := f.Open(name, false)
+		file, err := openSegment(f, name, false)
 		if err != nil {
 			return without, err
 		}

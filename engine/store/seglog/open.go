@@ -22,6 +22,7 @@ type opened struct {
 	lsn      uint64 // of the last frame
 	recovery store.Recovery
 
+	known    known
 	replayed *replayer
 	missing  missing
 	fixed    []store.Hole // of Recovery.Holes: those that were found now
@@ -108,7 +109,7 @@ func (x *opening) open() (*opened, error) {
 	if err := x.cut(); err != nil {
 		return nil, err
 	}
-	p := &opened{who: x.who.who, index: x.r.index, lsn: x.r.lsn, replayed: x.r}
+	p := &opened{who: x.who.who, known: x.who, index: x.r.index, lsn: x.r.lsn, replayed: x.r}
 	p.missing = x.r.finish()
 	if err := x.sync(); err != nil {
 		return nil, err

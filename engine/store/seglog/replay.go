@@ -120,7 +120,7 @@ func (r *replayer) open(id uint32, path string) (vfs.File, error) {
 	if v := r.views[id]; v != nil {
 		return v, nil
 	}
-	return r.fs.Open(path, r.write)
+	return openSegment(r.fs, path, r.write)
 }
 
 // miss notes a segment that there is no file of.

@@ -1,7 +1,6 @@
 package seglog
 
 import (
-	"io"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -45,5 +44,11 @@ type SegmentReport struct {
 	State       string            // good, damaged, healed, missing, or last: the one that is written to
 }
 
-// Text writes the report for a person to read.
-func (r Report) Text(w io.Writer) { panic("seglog: not written yet") }
+// The states of a segment.
+const (
+	stateGood    = "good"
+	stateDamaged = "damaged" // part of it cannot be read
+	stateHealed  = "healed"  // written anew without what could not be read
+	stateMissing = "missing" // there is no file of it
+	stateLast    = "last"    // good, and the one that is written to
+)

@@ -33,19 +33,31 @@ func segmentID(name string) (id uint32, ok bool) {
 	return uint32(v), err == nil && v > 0 && segmentName(uint32(v)) == name
 }
 
-// listSegments gives the identifiers of the segments in a directory, ascending. A directory that is not there has none.
+// listSegments gives the identifiers of the segments in a directory, ascending. A directory that is not there has none. One that
+// sweep will give its name is among them.
 func listSegments(f vfs.FS, dir string) (ids []uint32, err error) {
 	names, err := f.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, name := range names {
-		if id, ok := segmentID(name); ok {
+		if id, ok := segmentID(strings.TrimSuffix(name, tmpSuffix)); ok {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
-	return ids, nil
+	return slices.Compact(ids), nil
+}
+
+// openSegment opens a segment, under its name or under the one that sweep will take from it.
+func openSegment(f vfs.FS, path string, write bool) (vfs.File, error) {
+	file, err := f.Open(path, write)
+	if errors.Is(err, fs.ErrNotExist) {
+		if unswept, other := f.Open(path+tmpSuffix, write); other == nil {
+			return unswept, nil
+		}
+	}
+	return file, err
 }
 
 // sweep removes what was not finished. A segment that was written anew under a temporary name is wanted if its original was

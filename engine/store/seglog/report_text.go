@@ -1,0 +1,146 @@
+package seglog
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/penstock-mqtt/penstock/engine/store"
+)
+
+// Text writes the report for a person to read.
+func (r Report) Text(w io.Writer) {
+	r.head(w)
+	r.table(w)
+	for _, part := range []struct {
+		title string
+		holes []store.Hole
+	}{{"Damage", r.Recovery.Holes}, {"Healed earlier", r.Earlier}} {
+		for i := range part.holes {
+			if i == 0 {
+				fmt.Fprintf(w, "\n%s:\n", part.title)
+			}
+			holeText(w, &part.holes[i])
+		}
+	}
+	if len(r.Recovery.Holes)+len(r.Earlier) > 0 && r.OrphanSessions+r.OrphanDeliveries > 0 {
+		fmt.Fprintf(w, "\nLeft out, because what they belong to is lost: %d sessions, %d deliveries.\n", r.OrphanSessions, r.OrphanDeliveries)
+	}
+}
+
+func (r *Report) head(w io.Writer) {
+	fmt.Fprintf(w, "Store %s in %s, made %s.\n", r.Store, r.Dir, r.Made.UTC().Format(time.DateTime))
+	switch {
+	case r.Held:
+		fmt.Fprintf(w, "In use by process %s: what that writes now may be missing here.\n", r.Holder)
+	case r.Recovery.Clean:
+		fmt.Fprintln(w, "It was closed.")
+	default:
+		fmt.Fprintln(w, "It was not closed: its process ended without.")
+	}
+	if n := r.Recovery.TornBytes; n > 0 {
+		fmt.Fprintf(w, "The last %d bytes are of commits that were not finished, and do not count.\n", n)
+	}
+	fmt.Fprintf(w, "%d sessions with %d subscriptions, %d messages for %d deliveries, %d retained messages, %d notes.\n",
+		r.Sessions, r.Subscriptions, r.Messages, r.Deliveries, r.Retained, r.Notes)
+	fmt.Fprintf(w, "%d frames with %d records, the last LSN is %d. %d bytes of files, of which %d count.\n",
+		r.Recovery.Frames, r.Recovery.Records, r.LSN, r.Bytes, r.LiveBytes)
+}
+
+func (r *Report) table(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nSEGMENT\tSTATE\tBYTES\tUSED\tLIVE\tLSN\tRECORDS")
+	for _, s := range r.Segments {
+		fmt.Fprintf(t, "%08x\t%s\t%d\t%d\t%d\t%s\t%s\n", s.ID, s.State, s.Bytes, s.Used, s.Live, lsnText(s.First, s.Last), recordsText(s.Records))
+	}
+	_ = t.Flush()
+	for _, name := range r.Quarantine {
+		fmt.Fprintln(w, "moved aside:", name)
+	}
+}
+
+func lsnText(first, last uint64) string {
+	switch {
+	case last == 0:
+		return "none"
+	case first == last:
+		return fmt.Sprint(last)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
+}
+
+func recordsText(records map[string]uint64) string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(records)) {
+		parts = append(parts, fmt.Sprintf("%d %s", records[kind], kind))
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// holeText says in words what a hole means.
+func holeText(w io.Writer, h *store.Hole) {
+	fmt.Fprintf(w, "- segment %08x, offset %d, %d bytes: %s", h.Segment, h.Offset, h.Bytes, h.Reason)
+	if !h.Found.IsZero() {
+		fmt.Fprintf(w, " (found %s)", h.Found.UTC().Format(time.DateTime))
+	}
+	fmt.Fprintln(w, ".")
+	if h.File != "" {
+		fmt.Fprintf(w, "  The original lies in %s.\n", h.File)
+	}
+	if h.LastLSN == 0 {
+		fmt.Fprintln(w, "  Nothing is missing.")
+		return
+	}
+	fmt.Fprintf(w, "  Missing: LSN %s", lsnText(h.FirstLSN, h.LastLSN))
+	switch {
+	case h.Records == nil:
+		fmt.Fprintln(w, "; nobody knows with which records.")
+	case h.Estimated:
+		fmt.Fprintf(w, "; all holes of this segment together held %s.\n", recordsText(h.Records))
+	default:
+		fmt.Fprintf(w, ", with %s.\n", recordsText(h.Records))
+	}
+	for _, c := range consequences {
+		if n, ok := h.Records[c.kind.String()]; ok || h.Records == nil {
+			fmt.Fprintf(w, "  %s\n", c.text(n))
+		}
+	}
+}
+
+// consequence is what it means that records of a kind are lost.
+type consequence struct {
+	kind store.Kind
+	one  string // what each of them may mean
+}
+
+func (c *consequence) text(n uint64) string {
+	if n == 0 {
+		return c.one + "."
+	}
+	return fmt.Sprintf("%s: up to %d.", c.one, n)
+}
+
+// consequences are ordered by what weighs most. A record that is lost may stand elsewhere as well, or have said nothing any more,
+// so that all of them say "may".
+var consequences = []consequence{
+	{store.MSG, "Messages may be lost, for all who have not received them"},
+	{store.ENQ, "Deliveries may be lost"},
+	{store.SES, "Sessions may be lost, with their subscriptions and queues, or be as they were before"},
+	{store.SUB, "Subscriptions may be lost or be as they were before"},
+	{store.RET, "Retained messages may be lost or be older ones"},
+	{store.META, "Notes of the broker may be lost or be older ones"},
+	{store.QIN, "QoS 2 messages that clients send again may be delivered twice"},
+	{store.ACK, "Deliveries that were acknowledged may be repeated"},
+	{store.REL, "QoS 2 deliveries may be repeated to clients that have them"},
+	{store.QINDEL, "QoS 2 messages may be taken for repeated ones and lost"},
+	{store.SESDEL, "Sessions that were over may have risen, with their queues and wills"},
+	{store.UNSUB, "Subscriptions that were over may have risen"},
+	{store.RETDEL, "Retained messages that were taken away may have risen"},
+}
