@@ -30,7 +30,7 @@ func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (sto
 	if c.Sync == engine.SyncInterval {
 		sync += ", every " + c.Interval.String()
 	}
-	fmt.Fprintf(out, "penstock: state is kept in %s, sync %s\n", shown(c.Path), sync)
+	fmt.Fprintf(out, "penstock: state is kept in %s, sync %s\n", shown(s.Path), sync)
 	r := &s.Recovery
 	if r.Frames == 0 && len(r.Holes) == 0 {
 		return // it is new
@@ -43,7 +43,7 @@ func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (sto
 	}
 	if n := len(r.Holes); n > 0 {
 		fmt.Fprintf(out, "penstock: DAMAGE: %s of the store could not be read; `penstock store status %s` tells what was lost\n",
-			several(n, "part"), shown(c.Path))
+			several(n, "part"), shown(s.Path))
 	}
 }
 

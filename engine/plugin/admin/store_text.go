@@ -22,12 +22,12 @@ func (s *Store) Text(out io.Writer) error {
 	fmt.Fprintf(w, "store\t%s\n", s.condition())
 	fmt.Fprintf(w, "holds\t%s\n", s.holdings())
 	fmt.Fprintf(w, "files\t%s\n", s.room())
-	fmt.Fprintf(w, "commits\t%d of %d batches with %d records, %s written, %s of it moved to free %d segments\n",
-		s.Commits, s.Batches, s.Records, sizeText(int64(s.WrittenBytes)), sizeText(int64(s.CopiedBytes)), s.Reclaimed)
+	fmt.Fprintf(w, "commits\t%d of %s with %s, %s written, %s of it moved to free %s\n", s.Commits, several(s.Batches, "batch"),
+		several(s.Records, "record"), sizeText(int64(s.WrittenBytes)), sizeText(int64(s.CopiedBytes)), several(s.Reclaimed, "segment"))
 	fmt.Fprintf(w, "syncs\t%s\n", s.syncs())
-	fmt.Fprintf(w, "waiting\t%d batches (%s), gathered for %s\n", s.Waiting, sizeText(s.WaitingBytes), spanText(s.GatherSeconds))
+	fmt.Fprintf(w, "waiting\t%s (%s), gathered for %s\n", several(s.Waiting, "batch"), sizeText(s.WaitingBytes), spanText(s.GatherSeconds))
 	if s.Full > 0 || s.Rejected > 0 {
-		fmt.Fprintf(w, "trouble\t%d times without room, %d batches failed\n", s.Full, s.Rejected)
+		fmt.Fprintf(w, "trouble\t%s without room, %s failed\n", several(s.Full, "time"), several(s.Rejected, "batch"))
 	}
 	fmt.Fprintf(w, "start\t%s\n", s.Recovery.text())
 	if err := w.Flush(); err != nil {
@@ -53,12 +53,12 @@ func (s *Store) condition() string {
 }
 
 func (s *Store) holdings() string {
-	return fmt.Sprintf("%d sessions with %d subscriptions, %d messages for %d deliveries, %d retained messages",
-		s.Sessions, s.Subscriptions, s.Messages, s.Deliveries, s.Retained)
+	return fmt.Sprintf("%s with %s, %s for %s, %s", several(s.Sessions, "session"), several(s.Subscriptions, "subscription"),
+		several(s.Messages, "message"), several(s.Deliveries, "delivery"), several(s.Retained, "retained message"))
 }
 
 func (s *Store) room() string {
-	text := fmt.Sprintf("%s in %d segments, %s of it counts", sizeText(s.Bytes), s.Segments, sizeText(s.LiveBytes))
+	text := fmt.Sprintf("%s with %s in use, %s of it counts", sizeText(s.Bytes), several(s.Segments, "segment"), sizeText(s.LiveBytes))
 	if s.Quota > 0 {
 		text += fmt.Sprintf("; quota %s", sizeText(s.Quota))
 	}
@@ -71,14 +71,17 @@ func (s *Store) syncs() string {
 	}
 	text := fmt.Sprintf("%d, %s on average, %s at most", s.Syncs, spanText(s.SyncSeconds/float64(s.Syncs)), spanText(s.SyncMaxSeconds))
 	if behind := s.LSN - min(s.DurableLSN, s.LSN); behind > 0 {
-		text += fmt.Sprintf("; %d commits are not on the disk yet", behind)
+		text += fmt.Sprintf("; %s not on the disk yet", several(behind, "commit"))
 	}
 	return text
 }
 
 func (r *Recovery) text() string {
+	if r.Frames == 0 && len(r.Holes) == 0 {
+		return "the store was new"
+	}
 	text := fmt.Sprintf("read %s in %s", sizeText(r.Bytes), spanText(r.Seconds))
-	if r.Clean || r.Frames == 0 {
+	if r.Clean {
 		return text
 	}
 	text += "; the process before did not close the store"
@@ -135,6 +138,22 @@ func recordsText(by map[string]uint64) string {
 		list = append(list, fmt.Sprintf("%d %s", by[kind], kind))
 	}
 	return strings.Join(list, ", ")
+}
+
+// several is a number with its noun.
+func several[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	switch stem, ok := strings.CutSuffix(noun, "y"); {
+	case ok:
+		noun = stem + "ies"
+	case strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // printable is a name or a reason as a terminal may have it.
