@@ -84,7 +84,7 @@ func noStore(dir string, err error) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("seglog: there is no store in %s", dir)
+	return fmt.Errorf("there is no store in %s", dir)
 }
 
 // held tells whether somebody has the store open. It has the lock itself for a moment, if it gets it; there is none in a directory

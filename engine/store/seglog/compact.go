@@ -10,6 +10,14 @@ import (
 // Compact opens the log in o.Dir, reclaims until there is no garbage worth a segment, and closes it: for when no broker runs on
 // it. It tells what there was before and what there is then.
 func Compact(ctx context.Context, o Options) (before, after store.Stats, err error) {
+	o = o.filled()
+	ids, err := listSegments(o.FS, o.Dir)
+	if err != nil {
+		return before, after, err
+	}
+	if k, err := identify(o.FS, o.Dir, ids); err != nil || k.fresh {
+		return before, after, noStore(o.Dir, err)
+	}
 	g := New(o)
 	if err := g.Recover(ctx, func(*store.Record) error { return nil }); err != nil {
 		return before, after, err

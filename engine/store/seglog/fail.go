@@ -30,7 +30,7 @@ func (c *committer) failLocked(what string, err error) error {
 	if f := c.failure.Load(); f != nil {
 		return f.err
 	}
-	f := &failure{fmt.Errorf("seglog: %s: %w", what, err)}
+	f := &failure{fmt.Errorf("%s: %w", what, err)}
 	c.failure.Store(f)
 	c.o.Logger.Error("the store has failed and commits nothing any more: restart the broker once the disk is sound",
 		"dir", c.o.Dir, "err", f.err)

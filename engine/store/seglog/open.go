@@ -153,9 +153,9 @@ func (x *opening) readAndHeal(ids []uint32) (found []store.Hole, err error) {
 		case d == nil:
 			return found, nil
 		case x.o.Strict:
-			return nil, fmt.Errorf("seglog: %s is damaged at offset %d (%s); see: penstock store check %s", p.seg.path, d.off, d.reason, x.dir)
+			return nil, fmt.Errorf("%s is damaged at offset %d (%s); see: penstock store check %s", p.seg.path, d.off, d.reason, x.dir)
 		case round > rounds:
-			return nil, fmt.Errorf("seglog: %s is damaged at offset %d (%s), and again after it was healed", p.seg.path, d.off, d.reason)
+			return nil, fmt.Errorf("%s is damaged at offset %d (%s), and again after it was healed", p.seg.path, d.off, d.reason)
 		}
 		holes, err := x.heal()
 		if found = append(found, holes...); err != nil {
