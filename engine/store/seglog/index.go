@@ -24,7 +24,8 @@ type index struct {
 	subscriptions int
 	deliveries    int
 
-	loose   []uint64 // messages of this frame, and those whose last delivery ended in it
+	newest  newest
+	loose   []uint64 // messages that have no delivery in the course of this frame
 	replay  *leniency
 	scratch []store.Delivery
 }
@@ -37,10 +38,10 @@ type message struct {
 
 // session is what belongs to one.
 type session struct {
+	queue    deliveries
 	at       place                 // of its SES; len 0: it was not met yet
 	subs     small[uint64, place]  // SUB by its filter
 	incoming small[uint16, uint32] // open QINs: packet identifier, segment
-	queue    deliveries
 }
 
 // What counts as live of records that lie in a record together with others, or are a part of the index alone: about what
@@ -87,6 +88,7 @@ func (x *index) apply(r *store.Record, at place) {
 
 // endFrame follows the records of each frame: messages that they left without a delivery are over.
 func (x *index) endFrame() {
+	x.flush()
 	if !x.lenient() {
 		for _, id := range x.loose {
 			if m, ok := x.messages[id]; ok && m.refs == 0 {
@@ -168,9 +170,9 @@ func (x *index) ofSession(r *store.Record, at place) {
 			x.complete(s, r.PacketID, seg)
 		}
 	case store.ACK:
-		if chunk, i, ok := s.queue.find(r.Seq); ok {
-			d := s.queue.chunks[chunk][i]
-			s.queue.remove(chunk, i)
+		if where, ok := s.queue.find(r.Seq); ok {
+			d := *s.queue.entry(where)
+			s.queue.remove(where)
 			x.dropDelivery(&d)
 		}
 	case store.REL:

@@ -29,8 +29,8 @@ func (x *index) carry(r *store.Record, at place, out *store.Batch) {
 func (x *index) counted(r *store.Record, at place) bool {
 	switch r.Kind {
 	case store.MSG:
-		m := x.messages[r.Message.ID]
-		return m.refs > 0 && m.at == at
+		n := x.find(r.Message.ID)
+		return n.m.refs > 0 && n.m.at == at
 	case store.RET:
 		return x.retained[x.hash(r.Message.Topic)] == at
 	case store.META:

@@ -2,48 +2,71 @@ package seglog
 
 import "github.com/penstock-mqtt/penstock/engine/store"
 
+// newest is the message that a record named last: the next record is mostly about it as well, and the map is large.
+type newest struct {
+	id    uint64 // 0: none
+	m     message
+	there bool // in the map, or will be
+	dirty bool
+}
+
+// find makes a message the newest one, good until the next find.
+func (x *index) find(id uint64) *newest {
+	n := &x.newest
+	if n.id != id {
+		x.flush()
+		n.id, n.dirty = id, false
+		n.m, n.there = x.messages[id]
+	}
+	return n
+}
+
+// flush writes the newest message to the map. Between frames that has been done.
+func (x *index) flush() {
+	n := &x.newest
+	if n.dirty {
+		if n.dirty = false; n.m.refs == 0 {
+			x.loose = append(x.loose, n.id)
+		}
+		x.messages[n.id] = n.m
+	}
+	n.id = 0
+}
+
 // put takes in MSG. An identifier is given once: another message under it says nothing, but the same one from another segment
 // has moved.
 func (x *index) put(id uint64, at place) {
-	m, ok := x.messages[id]
-	if m.at.len > 0 {
-		if m.at.seg == at.seg {
+	n := x.find(id)
+	if n.m.at.len > 0 {
+		if n.m.at.seg == at.seg {
 			return
 		}
-		x.free(m.at)
+		x.free(n.m.at)
 	}
-	m.at = at
-	x.messages[id] = m
+	n.m.at, n.there, n.dirty = at, true, true
 	x.use(at)
-	if !ok {
-		x.loose = append(x.loose, id)
-	}
 }
 
 // enqueue takes in ENQ: the deliveries to sessions that are there, of a message that is.
 func (x *index) enqueue(r *store.Record, at place) {
-	m, ok := x.messages[r.Message.ID]
-	if !ok && !x.lenient() {
+	n := x.find(r.Message.ID)
+	if !n.there && !x.lenient() {
 		return
 	}
-	refs := m.refs
 	for i := range r.Deliveries {
 		d := &r.Deliveries[i]
 		if s := x.session(d.Session); s != nil && x.deliver(s, r.Message.ID, d, at.seg) {
-			refs++
+			n.m.refs++
+			n.there, n.dirty = true, true
 		}
-	}
-	if refs != m.refs {
-		m.refs = refs
-		x.messages[r.Message.ID] = m
 	}
 }
 
 // deliver puts a delivery into a queue, or notes that it has moved. It says whether it is new.
 func (x *index) deliver(s *session, id uint64, d *store.Delivery, seg uint32) bool {
-	chunk, i, ok := s.queue.find(d.Seq)
+	where, ok := s.queue.find(d.Seq)
 	if ok {
-		if e := &s.queue.chunks[chunk][i]; e.message == id && e.seg != seg {
+		if e := s.queue.entry(where); e.message == id && e.seg != seg {
 			x.count(e.seg, -deliveryBytes)
 			e.seg = seg
 			x.count(seg, deliveryBytes)
@@ -60,7 +83,7 @@ func (x *index) deliver(s *session, id uint64, d *store.Delivery, seg uint32) bo
 	if x.replay != nil && len(d.SubIDs) > 0 {
 		bits |= x.replay.sets.number(d.SubIDs) << bitsSetShift
 	}
-	s.queue.insert(chunk, i, delivery{seq: d.Seq, message: id, seg: seg, bits: bits})
+	s.queue.insert(where, delivery{seq: d.Seq, message: id, seg: seg, bits: bits})
 	x.deliveries++
 	x.count(seg, deliveryBytes)
 	return true
@@ -70,11 +93,9 @@ func (x *index) deliver(s *session, id uint64, d *store.Delivery, seg uint32) bo
 func (x *index) dropDelivery(d *delivery) {
 	x.deliveries--
 	x.count(d.seg, -deliveryBytes)
-	m := x.messages[d.message]
-	if m.refs--; m.refs == 0 {
-		x.loose = append(x.loose, d.message)
-	}
-	x.messages[d.message] = m
+	n := x.find(d.message)
+	n.m.refs--
+	n.dirty = true
 }
 
 func (x *index) dropMessage(id uint64, m message) {

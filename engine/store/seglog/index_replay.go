@@ -57,6 +57,7 @@ func (m *missing) any() bool { return m.sessions > 0 || m.deliveries > 0 }
 // endReplay ends the leniency: what refers to what never came is dropped, and messages that nobody waits for. What lies before the
 // segment first was reclaimed while it was read; had it still counted, it would have been met again.
 func (x *index) endReplay(first uint32) (m missing) {
+	x.flush()
 	if x.dropBefore(first) || x.lenient() {
 		m = x.dropGhosts()
 	}
@@ -74,6 +75,7 @@ func (x *index) dropGhosts() (m missing) {
 			delete(x.sessions, id)
 		}
 	}
+	x.flush()
 	ghosts := 0
 	for _, msg := range x.messages {
 		if msg.at.len == 0 && msg.refs > 0 {
@@ -81,8 +83,9 @@ func (x *index) dropGhosts() (m missing) {
 		}
 	}
 	if ghosts > 0 {
-		m.deliveries += x.dropDeliveries(func(d *delivery) bool { return x.messages[d.message].at.len == 0 })
+		m.deliveries += x.dropDeliveries(func(d *delivery) bool { return x.find(d.message).m.at.len == 0 })
 	}
+	x.flush()
 	x.dropUnnamed()
 	return m
 }
@@ -115,8 +118,8 @@ func (x *index) dropDeliveries(over func(*delivery) bool) (n int) {
 			return true
 		})
 		for i := range ended {
-			chunk, at, _ := s.queue.find(ended[i].seq)
-			s.queue.remove(chunk, at)
+			where, _ := s.queue.find(ended[i].seq)
+			s.queue.remove(where)
 			x.dropDelivery(&ended[i])
 		}
 		n += len(ended)
@@ -153,6 +156,7 @@ func (x *index) dropBefore(first uint32) (any bool) {
 		})
 	}
 	x.dropDeliveries(func(d *delivery) bool { return d.seg < first })
+	x.flush()
 	for id, m := range x.messages {
 		if m.at.len > 0 && m.at.seg < first {
 			x.free(m.at)
