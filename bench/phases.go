@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,7 +36,7 @@ func (r *run) launch() error {
 	if r.group != nil {
 		return nil
 	}
-	if err := needDescriptors(len(r.clients) + 16*len(r.lanes) + 64); err != nil {
+	if err := needDescriptors(cmp.Or(r.open, len(r.clients)) + 16*len(r.lanes) + 64); err != nil {
 		return err
 	}
 	if r.sources == 0 && len(r.clients) > 20000 {

@@ -67,6 +67,7 @@ type run struct {
 	streams []*stream
 	groups  []*group
 
+	open     int         // connections at a time, when they are fewer than its clients
 	sources  int         // addresses to come from, when the scenario knows better than the number of its clients
 	over     atomic.Bool // set before the loops end: what is lost then is no fault
 	together bool        // everybody stays connected to the end

@@ -86,6 +86,7 @@ func runStartup(ctx context.Context, r *run) error {
 		keep.limit++
 		data += len(s.topic) + s.size
 	}
+	r.open = max(maxUnanswered, len(back)) + len(pubs) + 1
 	if err := r.launch(); err != nil {
 		return err
 	}
