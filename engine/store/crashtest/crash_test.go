@@ -16,6 +16,7 @@ var (
 	length = flag.Duration("crash.for", 8*time.Second, "how long rounds are run")
 	seed   = flag.Uint64("crash.seed", 1, "the first seed")
 	kinds  = flag.String("crash.kinds", "", "the kinds of rounds, with commas; all")
+	wait   = flag.Duration("crash.patience", 0, "how long anything may take that is not told how long")
 	once   = flag.Bool("crash.once", false, "tell the story of the first seed only")
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 func log(o seglog.Options) store.Store { return seglog.New(o) }
 
 func TestLogKeepsItsPromises(t *testing.T) {
-	s := &Subject{Open: log, Dir: t.TempDir}
+	s := &Subject{Open: log, Dir: t.TempDir, Patience: *wait}
 	which := Kinds()
 	if *kinds != "" {
 		which = strings.Split(*kinds, ",")

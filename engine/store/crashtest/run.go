@@ -15,6 +15,7 @@ var rounds = map[string]func(*Subject, *rand.Rand) error{
 	"power": cutPower,
 	"tail":  tearTail,
 	"eio":   breakDisk,
+	"full":  runOutOfRoom,
 }
 
 // Kinds lists the kinds of rounds.

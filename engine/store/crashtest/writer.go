@@ -72,7 +72,7 @@ func (w *writer) run(batches int, stop <-chan struct{}) error {
 func (w *writer) one() ([]byte, error) {
 	w.window <- struct{}{}
 	b := w.append()
-	if err := w.settle(); err != nil {
+	if err := w.settle(nil); err != nil {
 		return nil, err
 	}
 	if _, _, failure := w.stands(); failure != nil {
@@ -234,18 +234,23 @@ func (w *writer) look() {
 	}
 }
 
-// settle waits until all appends were told about.
-func (w *writer) settle() error {
+// settle waits until all appends were told about, or stop is closed.
+func (w *writer) settle(stop <-chan struct{}) error {
 	deadline := time.After(w.patience())
-	for range cap(w.window) {
+	taken := 0
+	defer func() {
+		for range taken {
+			<-w.window
+		}
+	}()
+	for ; taken < cap(w.window); taken++ {
 		select {
 		case w.window <- struct{}{}:
+		case <-stop:
+			return w.verdict()
 		case <-deadline:
 			return violated("after batch %d: dones are owed for %v; pressure %v", w.m.position, w.patience(), w.st.Pressure())
 		}
-	}
-	for range cap(w.window) {
-		<-w.window
 	}
 	w.look()
 	return w.verdict()
@@ -256,7 +261,7 @@ func (w *writer) close() error {
 	if err := w.shut(w.st); err != nil {
 		return violated("%v", err)
 	}
-	if err := w.settle(); err != nil {
+	if err := w.settle(nil); err != nil {
 		return err
 	}
 	answered := make(chan struct{})
