@@ -19,8 +19,8 @@ func storePlace(c engine.Store) (string, error) {
 	return filepath.Abs(c.Path)
 }
 
-// announceStore says where state is kept and what was found there.
-func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (store.Stats, bool) }) {
+// announceStore says where state is kept and what was found there by a process that has begun then.
+func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (store.Stats, bool) }, began time.Time) {
 	s, ok := b.StoreStats()
 	if !ok {
 		fmt.Fprintln(out, "penstock: state is kept in memory and ends with the process")
@@ -41,10 +41,25 @@ func announceStore(out io.Writer, c engine.Store, b interface{ StoreStats() (sto
 		fmt.Fprintf(out, "penstock: the process before has not closed its store; %s of a commit that was not finished were cut off\n",
 			size(float64(r.TornBytes)))
 	}
-	if n := len(r.Holes); n > 0 {
+	if now, earlier := holes(r, began); now > 0 {
 		fmt.Fprintf(out, "penstock: DAMAGE: %s of the store could not be read; `penstock store status %s` tells what was lost\n",
-			several(n, "part"), shown(s.Path))
+			several(now, "part"), shown(s.Path))
+	} else if earlier > 0 {
+		fmt.Fprintf(out, "penstock: %s of the store was found damaged before; `penstock store status %s` tells what was lost\n",
+			several(earlier, "part"), shown(s.Path))
 	}
+}
+
+// holes counts what this start has found damaged, and those before it.
+func holes(r *store.Recovery, began time.Time) (now, earlier int) {
+	for i := range r.Holes {
+		if r.Holes[i].Found.Unix() < began.Unix() {
+			earlier++
+		} else {
+			now++
+		}
+	}
+	return now, earlier
 }
 
 // several is a number with its noun.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/cmd/penstock/internal/config"
 	"github.com/penstock-mqtt/penstock/engine"
@@ -52,6 +53,7 @@ func (s *serveCmd) Run(out io.Writer) error {
 
 // start serves: at once, or when the process before has left.
 func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signal) (err error) {
+	began := time.Now()
 	if s.cfg, err = s.load(); err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (s *server) start(out io.Writer, given inheritance, signals <-chan os.Signa
 	for _, missing := range without {
 		s.log.Warn("admin goes without its default place", "err", missing, "help", "admin.listen and admin.socket give others, or turn them off")
 	}
-	announceStore(out, s.cfg.Store, broker)
+	announceStore(out, s.cfg.Store, broker, began)
 	announce(out, broker.Addrs(), door)
 	if given.from.lives() {
 		return nil // it tells the service manager of us

@@ -148,7 +148,9 @@ func (f *fields) session(s *store.Session, full bool) {
 	f.flag("online", s.Online)
 	f.flag("parted", s.Parted)
 	f.span("expiry", s.Expiry)
-	f.number("left", uint64(s.Rest.Left))
+	if s.Rest.Left != s.Expiry {
+		f.number("left", uint64(s.Rest.Left))
+	}
 	f.moment("created", s.Created)
 	if s.Sent != store.SentUnknown {
 		f.number("sent", s.Sent)

@@ -230,7 +230,7 @@ func TestTheTextOfAStoreSaysWhatAnOperatorHasToKnow(t *testing.T) {
 		{&Store{State: InMemory}, []string{"kept in memory, it ends with the process"}},
 		{&full, []string{
 			"kept in /data, sync interval", "full: what would have to be stored is refused (no space left on device)",
-			"3 sessions with 4 subscriptions, 5 messages for 6 deliveries, 7 retained messages", "0 of 0 batches with 0 records",
+			"3 sessions with 4 subscriptions, 5 messages for 6 deliveries, 7 retained messages", "0, for 0 batches with 0 records",
 			"64.0 MiB with 2 segments in use, 1.5 MiB of it counts; quota 1.0 GiB; 4.0 KiB free",
 			"4, 2.5ms on average, 8.12ms at most; 2 commits not on the disk yet", "1 time without room, 0 batches failed",
 			"read 1.0 MiB in 1.23s; the process before did not close the store, 312 B of an unfinished commit were cut off",

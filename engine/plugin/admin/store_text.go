@@ -22,7 +22,7 @@ func (s *Store) Text(out io.Writer) error {
 	fmt.Fprintf(w, "store\t%s\n", s.condition())
 	fmt.Fprintf(w, "holds\t%s\n", s.holdings())
 	fmt.Fprintf(w, "files\t%s\n", s.room())
-	fmt.Fprintf(w, "commits\t%d of %s with %s, %s written, %s of it moved to free %s\n", s.Commits, several(s.Batches, "batch"),
+	fmt.Fprintf(w, "commits\t%d, for %s with %s; %s written, %s of it moved to free %s\n", s.Commits, several(s.Batches, "batch"),
 		several(s.Records, "record"), sizeText(int64(s.WrittenBytes)), sizeText(int64(s.CopiedBytes)), several(s.Reclaimed, "segment"))
 	fmt.Fprintf(w, "syncs\t%s\n", s.syncs())
 	fmt.Fprintf(w, "waiting\t%s (%s), gathered for %s\n", several(s.Waiting, "batch"), sizeText(s.WaitingBytes), spanText(s.GatherSeconds))
@@ -97,7 +97,7 @@ func HolesText(out io.Writer, holes []Hole) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nDAMAGE FOUND\tREASON\tCOMMITS LOST\tBYTES\tAT\tSET ASIDE AS")
+	fmt.Fprintln(w, "\nDAMAGE FOUND\tREASON\tCOMMITS LOST\tBYTES\tAT\tFILE")
 	for i := range holes {
 		h := &holes[i]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\tsegment %d, %d\t%s\n",
