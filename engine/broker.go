@@ -54,6 +54,8 @@ type Broker struct {
 	started       atomic.Bool // Start has succeeded: what it has set may be looked at from anywhere
 	draining      atomic.Bool // Stop was called
 	steady        steady
+	retaining     sync.Mutex   // held while a batch with retained messages is handed to the store
+	unsettled     atomic.Int64 // such batches that are not committed
 
 	ctx    context.Context // ends when the broker has
 	cancel context.CancelFunc

@@ -17,6 +17,7 @@ type held struct {
 type holder struct {
 	store     store.Store // nil: nothing outlives the process and nothing is held
 	batch     *store.Batch
+	retained  retainedNotes // what the batch will have of retained messages
 	free      []*store.Batch
 	seq       uint64 // of the batch being filled
 	committed uint64 // all batches up to this one are
@@ -35,6 +36,7 @@ type flight struct {
 	late  []lateDelivery
 	batch *store.Batch
 	ended []string
+	holds bool // it has something of retained messages
 	done  bool // committed, before this loop has heard of those before it
 }
 
@@ -99,11 +101,11 @@ func (l *loop) dropHeld(c *conn) {
 // commit hands the pass's batch to the store.
 func (l *loop) commit() {
 	h := &l.hold
-	if h.store == nil || h.batch.Len() == 0 {
+	if h.store == nil || h.empty() {
 		return
 	}
 	l.markClock()
-	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended}
+	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended, holds: len(h.retained.topics) > 0}
 	h.conns, h.late, h.ended = nil, nil, nil
 	h.seq++
 	if n := len(h.free); n > 0 {
@@ -112,7 +114,14 @@ func (l *loop) commit() {
 		h.batch = &store.Batch{}
 	}
 	h.flying = append(h.flying, f)
-	if h.store.Append(f.batch, func(err error) { l.post(func(l *loop) { l.landed(f.seq, err) }) }) {
+	done := func(err error) { l.post(func(l *loop) { l.landed(f.seq, err) }) }
+	committed := false
+	if f.holds {
+		committed = l.appendRetained(&f, done)
+	} else {
+		committed = h.store.Append(f.batch, done)
+	}
+	if committed {
 		if len(h.flying) > 1 {
 			h.flying[len(h.flying)-1].done = true
 			return
@@ -133,6 +142,9 @@ func (l *loop) landed(seq uint64, err error) {
 		h.flying = nil
 	}
 	h.committed = seq
+	if f.holds {
+		l.b.unsettled.Add(-1)
+	}
 	f.batch.Reset()
 	h.free = append(h.free, f.batch)
 	for _, d := range f.late {
@@ -257,9 +269,12 @@ func (l *loop) letGo(c *conn) {
 	}
 }
 
+// empty tells whether the present batch will hold nothing.
+func (h *holder) empty() bool { return h.batch.Len() == 0 && len(h.retained.topics) == 0 }
+
 // lastBatch is the newest batch that holds anything.
 func (h *holder) lastBatch() uint64 {
-	if h.store == nil || h.batch.Len() == 0 {
+	if h.store == nil || h.empty() {
 		return h.seq - 1
 	}
 	return h.seq
@@ -270,7 +285,7 @@ func (h *holder) settled(upTo uint64) bool { return h.store == nil || h.committe
 
 // uncommitted tells whether anything of this loop is not committed.
 func (l *loop) uncommitted() bool {
-	return l.stores() && (l.hold.batch.Len() > 0 || len(l.hold.flying) > 0)
+	return l.stores() && (!l.hold.empty() || len(l.hold.flying) > 0)
 }
 
 // answerRepeat sends an acknowledgement for something that was stored before, perhaps by a connection that is gone:
@@ -278,9 +293,9 @@ func (l *loop) uncommitted() bool {
 func (l *loop) answerRepeat(c *conn, o outItem) {
 	h := &l.hold
 	switch {
-	case !l.stores() || h.batch.Len() == 0 && len(h.flying) == 0:
+	case !l.uncommitted():
 		l.answer(c, o, false)
-	case h.batch.Len() > 0:
+	case !h.empty():
 		l.answer(c, o, true)
 	default:
 		f := &h.flying[len(h.flying)-1]

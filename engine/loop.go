@@ -83,7 +83,6 @@ type loop struct {
 	looking sessionSweep
 
 	sweepCursor uint64
-	swept       [][]byte // topics whose retained message was swept in the last tick
 	nextSweep   uint32
 }
 
@@ -127,7 +126,7 @@ func (l *loop) leave() {
 
 // wantPass makes sure that what was put into the batch is committed.
 func (l *loop) wantPass() {
-	if l.stores() && l.hold.batch.Len() > 0 {
+	if l.stores() && !l.hold.empty() {
 		l.nl.Defer()
 	}
 }

@@ -212,23 +212,6 @@ func (l *loop) storeCompleted(s *sess, id uint16) bool {
 	return true
 }
 
-func (l *loop) storeRetained(m *fanout.Message) bool {
-	if !l.stores() {
-		return false
-	}
-	r := l.storedMessage(m)
-	l.hold.batch.Retain(&r)
-	return true
-}
-
-func (l *loop) storeRetainedGone(topic []byte) bool {
-	if !l.stores() {
-		return false
-	}
-	l.hold.batch.Unretain(topic)
-	return true
-}
-
 // storeSubscription records a subscription, with the listener's prefix, as granted.
 func (l *loop) storeSubscription(s *sess, f mqtt.Subscription, id uint32, granted mqtt.Reason) bool {
 	if !l.stores() || s.ID == 0 {

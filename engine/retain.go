@@ -22,19 +22,21 @@ const retainedHeader = 1 + 8
 func (l *loop) retain(m *fanout.Message) (stored bool) {
 	own := bytes.HasPrefix(m.Topic(), sysPrefix)
 	if len(m.Payload()) == 0 {
-		if l.b.retained.Delete(m.Topic()) && !own {
-			return l.storeRetainedGone(m.Topic())
+		if own {
+			l.b.retained.Delete(m.Topic())
+			return false
 		}
-		return false
+		return l.unretain(m.Topic())
 	}
 	v := retainedValue(l.value[:0], m.QoS, m.Expires, m.Props(), m.Payload())
 	l.value = v[:0]
 	if !own && l.retainFull(m.Topic(), v) { // none is better than one that is out of date
 		l.dropped(DropRetainFull)
-		return l.b.retained.Delete(m.Topic()) && l.storeRetainedGone(m.Topic())
+		return l.unretain(m.Topic())
 	}
+	stored = !own && l.noteRetained(m.Topic())
 	l.b.retained.Set(m.Topic(), v)
-	return !own && l.storeRetained(m)
+	return stored
 }
 
 func retainedValue(v []byte, qos uint8, expires time.Duration, props, payload []byte) []byte {
@@ -224,37 +226,19 @@ func (l *loop) replayLate(c *conn, d *session.Delivery) {
 
 // sweep drops retained messages whose expiry has run out, a few a tick, without anybody asking for them.
 func (l *loop) sweep() {
-	l.checkSwept()
 	if l.id != 0 || l.tick < l.nextSweep {
 		return
 	}
 	l.sweepCursor = l.b.retained.Scan(l.sweepCursor, sweepBatch, func(topic, v []byte) bool {
-		expires := time.Duration(binary.BigEndian.Uint64(v[1:]))
-		over := expires != 0 && l.now >= expires
-		if over && l.storeRetainedGone(topic) {
-			l.swept = append(l.swept, clone(topic))
+		over := l.overdue(v)
+		if over {
+			l.noteRetained(topic)
 		}
 		return over
 	})
 	if l.sweepCursor == 0 {
 		l.nextSweep = l.tick + ticks(sweepPause)
 	}
-}
-
-// checkSwept looks at what was swept in the tick before. Another loop may have put a new message there at the same time,
-// and its record may stand before the one that says that there is none: it is stored once more.
-func (l *loop) checkSwept() {
-	for _, topic := range l.swept {
-		v, ok := l.b.retained.Get(topic, l.value[:0])
-		if !ok {
-			continue
-		}
-		if m, expired := l.retainedMessage(topic, v); !expired {
-			l.storeRetained(m)
-			l.pool.Release(m, 1)
-		}
-	}
-	l.swept = nil
 }
 
 const (
