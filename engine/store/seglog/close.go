@@ -46,7 +46,7 @@ func (c *committer) close(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	if c.endErr == nil && c.over.Load() {
+	if c.endErr == nil && c.late {
 		return ctx.Err()
 	}
 	return c.endErr
@@ -56,6 +56,7 @@ func (c *committer) close(ctx context.Context) error {
 func (c *committer) finish() {
 	close(c.quit)
 	c.helpers.Wait()
+	c.late = c.over.Load()
 	c.endErr = c.failed()
 	if c.endErr == nil {
 		c.endErr = c.farewell()
@@ -74,9 +75,10 @@ func (c *committer) finish() {
 // that, the log is read like one whose process was killed. After Compact the last segment is left with it, so that nothing stays
 // in limbo.
 func (c *committer) farewell() error {
-	if c.over.Load() || c.head() == nil || c.sealed {
+	if c.late || c.head() == nil || c.sealed {
 		return nil
 	}
+	c.over.Store(true) // it is not waited for room
 	c.begin()
 	err := c.write(frameClosed, true)
 	if err == nil && c.compacted {

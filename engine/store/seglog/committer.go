@@ -60,6 +60,7 @@ type committer struct {
 	helpers sync.WaitGroup
 	ended   chan struct{} // closed when everything is let go
 	endErr  error         // of the end; read after ended
+	late    bool          // the time of Close was over before that; likewise
 }
 
 // start makes the opened log one that takes appends.
@@ -254,6 +255,10 @@ func (c *committer) behind(lsn uint64) uint32 {
 // wrote takes account of a frame.
 func (c *committer) wrote(s *segment, lsn uint64) {
 	s.size += int64(len(c.buf))
+	if more := s.size - s.alloc; more > 0 { // by a frameClosed, of a segment that had been left
+		s.alloc += more
+		c.room.disk += more
+	}
 	s.sum.frame(lsn, s.size)
 	for kind, n := range c.kinds {
 		s.sum.records[kind] += uint64(n)

@@ -75,18 +75,21 @@ func (c *committer) makeRoom(n int64) error {
 		if err := c.stopped(); err != nil {
 			return err
 		}
-		if c.fits(n) && c.admits(n) {
-			return nil
+		admitted := c.admits(n)
+		if !admitted && c.relieve() {
+			continue
 		}
-		if c.admits(n) {
-			if rolled, err := c.roll(n); rolled || err != nil {
-				if err != nil {
-					return err
-				}
+		if admitted || c.lets(n) {
+			if c.fits(n) {
+				return nil
+			}
+			if rolled, err := c.roll(n); err != nil {
+				return err
+			} else if rolled {
 				continue
 			}
 		}
-		if c.relieve() {
+		if admitted && c.relieve() || c.rest() < n && c.leaveForLimbo() {
 			continue
 		}
 		c.queue.sleep(0, retryEvery, c.timer)
@@ -94,22 +97,37 @@ func (c *committer) makeRoom(n int64) error {
 }
 
 // admits tells whether a frame may take n bytes of the room that there is. While no more can be made, enough is left for the
-// live records of the oldest segment to be copied on: without that the log could not make room by itself any more. A frame
-// that only takes back what is stored may have that too: without it there is nothing to be gained by copying.
+// live records of the oldest segment to be copied on, for without that the log could not make room by itself any more, and half
+// a segment more for frames that only take back.
 func (c *committer) admits(n int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.room.short == nil || n <= frameSize {
+	if c.room.short == nil {
 		return true
 	}
-	left := int64(0)
+	left := c.left(n) - c.oldestNeeds()
+	return left >= c.segmentSize/2 || left >= 0 && c.onlyTakesBack()
+}
+
+// lets tells whether a frame that is not admitted may go on all the same, because copying would not help: what takes back
+// may have all that is left, and what was on its way when the log became full all but a quarter of a segment. It would
+// keep waiting what only takes back behind it.
+func (c *committer) lets(n int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.onlyTakesBack() || !c.mustReclaim() && c.left(n) >= c.segmentSize/4
+}
+
+// left is what is left for frames behind one of n bytes.
+func (c *committer) left(n int64) int64 {
+	left := -n
 	for _, s := range c.room.spares {
 		left += s.alloc - headerSize - c.segmentSize/16
 	}
 	if rest := c.rest(); n <= rest {
 		left += rest
 	}
-	return left-n >= c.oldestNeeds() || c.onlyTakesBack()
+	return left
 }
 
 // oldestNeeds is about what copying the oldest segment takes.

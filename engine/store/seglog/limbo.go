@@ -18,15 +18,7 @@ func (c *committer) retire() {
 	c.x.segments = c.x.segments[1:]
 	c.room.limbo = append(c.room.limbo, s)
 	c.stats.Reclaimed++
-	r := &c.reclaim
-	r.full -= s.alloc
-	r.gained += s.alloc - r.copied
-	if s.id >= r.passEnd {
-		if r.gained < c.segmentSize {
-			r.floor += c.garbage()
-		}
-		r.passEnd, r.gained = c.head().id, 0
-	}
+	c.gain(s)
 }
 
 // leaveLimbo lets everything in limbo go; mu is held.
@@ -36,14 +28,27 @@ func (c *committer) leaveLimbo() {
 	c.room.chore()
 }
 
-// leaveEarly leaves the last segment before it is full, when the files in limbo are worth more than what it has left; false:
-// there are none.
+// leaveEarly leaves the last segment before it is full, when that gives back as much as the next one takes; false: it does
+// not.
 func (c *committer) leaveEarly() bool {
 	if c.sealed || len(c.room.limbo) == 0 {
+		return false
+	}
+	gain := c.rest()
+	for _, s := range c.room.limbo {
+		gain += s.alloc
+	}
+	if gain < c.segmentSize {
 		return false
 	}
 	if rolled, err := c.roll(0); rolled || err != nil {
 		return err == nil
 	}
 	return c.seal() == nil
+}
+
+// leaveForLimbo leaves the last segment although there is no other, because nothing more fits into it and the files in limbo are
+// all the room that can be had; false: there are none.
+func (c *committer) leaveForLimbo() bool {
+	return c.full.Load() && !c.sealed && len(c.room.limbo) > 0 && c.seal() == nil
 }

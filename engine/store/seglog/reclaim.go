@@ -23,11 +23,12 @@ type reclaimer struct {
 	full  int64 // bytes of the segments but the last one
 	stuck bool  // it cannot be read, and stays
 
-	// A pass goes once over all segments. What one could not gain is no garbage but what frames and records take that the
-	// index does not count, and the next pass waits for more than that.
-	passEnd uint32 // the last segment of the present one
+	// A pass goes once over all segments. What seemed to be garbage when it began and was not gained is none: it is what
+	// frames and records take that the index does not count. The next pass waits for more than that.
+	passEnd uint32 // the last segment of the present one; 0: there was none yet
+	seeming int64  // when it began
 	gained  int64  // by it
-	floor   int64  // what is none
+	floor   int64
 }
 
 // sliceOf is how much is copied with a commit of so many bytes: twice as much, so that reclaim is faster than what makes it
@@ -45,12 +46,34 @@ const (
 
 // garbage is how many bytes of the files are not live, less what is known to be none.
 func (c *committer) garbage() int64 {
+	seeming := c.seemingGarbage()
+	c.reclaim.floor = min(c.reclaim.floor, seeming)
+	return seeming - c.reclaim.floor
+}
+
+func (c *committer) seemingGarbage() int64 {
 	total := c.reclaim.full
 	if head := c.head(); head != nil && !c.sealed {
 		total += head.size
 	}
-	c.reclaim.floor = min(c.reclaim.floor, total-c.x.live)
-	return total - c.x.live - c.reclaim.floor
+	return total - c.x.live
+}
+
+// beginPass notes where a pass begins and ends.
+func (c *committer) beginPass() {
+	r := &c.reclaim
+	r.passEnd, r.seeming, r.gained = c.head().id, c.seemingGarbage(), 0
+}
+
+// gain counts what an emptied segment has brought.
+func (c *committer) gain(s *segment) {
+	r := &c.reclaim
+	r.full -= s.alloc
+	r.gained += s.alloc - r.copied
+	if s.id >= r.passEnd {
+		r.floor = max(r.seeming-r.gained, 0)
+		c.beginPass()
+	}
 }
 
 // mustReclaim tells whether the oldest segment is to be emptied: one that was begun, or when there is more garbage than live
@@ -83,6 +106,9 @@ func (c *committer) slice(budget, room int64) (tooLarge int64) {
 	r := &c.reclaim
 	if r.from == nil {
 		r.start(c.x.segments[0], c.who)
+		if r.passEnd == 0 {
+			c.beginPass()
+		}
 	}
 	r.out.Reset()
 	kept, scanned := int64(0), int64(0)

@@ -19,6 +19,9 @@ func (c *committer) rest() int64 {
 	return 0
 }
 
+// blockSize is that in which file systems give room to files.
+const blockSize = 4096
+
 // seal leaves the last segment: it is synced, in every mode, and not written to again. What was moved on into it is safe with
 // that, and the files that it came from may go.
 func (c *committer) seal() error {
@@ -35,9 +38,9 @@ func (c *committer) seal() error {
 		}
 	}
 	// Room that was taken for frames that come no more is given back. A crash may bring it back again, as zeroes.
-	alloc := head.alloc
-	if alloc-head.size > c.segmentSize/16 && head.file.Truncate(head.size) == nil {
-		alloc = head.size
+	alloc := (head.size + blockSize - 1) / blockSize * blockSize
+	if head.alloc-alloc < c.segmentSize/16 || head.file.Truncate(alloc) != nil {
+		alloc = head.alloc
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,6 +85,8 @@ func (c *committer) roll(n int64) (bool, error) {
 	c.stats.WrittenBytes += uint64(len(first))
 	c.x.segments = append(c.x.segments, next)
 	c.sealed = false
+	c.room.taken = nil
+	c.room.chore()
 	return true, nil
 }
 
@@ -114,7 +119,9 @@ func (c *committer) name(s *segment) error {
 	if err := c.o.FS.Rename(s.path, path); err != nil {
 		return err
 	}
+	c.mu.Lock() // the janitor looks at its name
 	s.id, s.path, s.sum = id, path, summary{segment: id}
+	c.mu.Unlock()
 	return c.o.FS.SyncDir(c.o.Dir)
 }
 

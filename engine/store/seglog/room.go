@@ -13,6 +13,7 @@ import (
 // for is that the oldest segment can always be copied on, which is the one way to room that the log has by itself.
 type room struct {
 	spares []*segment // ready to be the next segment, with no number yet
+	taken  *segment   // was one of them, and has its name yet
 	large  int64      // of one for a frame that fits no segment; 0: none is wanted
 
 	limbo []*segment // copied on, oldest first; kept until the copies are in a segment that is left
@@ -85,52 +86,70 @@ func (c *committer) keepRoom() {
 // makeAhead makes the files that are wanted; false: there is no room for all.
 func (c *committer) makeAhead() bool {
 	for c.failed() == nil {
-		s, err := c.nextSpare()
-		if s == nil && err == nil {
+		s, last := c.nextSpare()
+		if s == nil {
 			break
 		}
-		if err == nil {
-			s.file, err = c.o.FS.Create(s.path, s.alloc)
-		}
+		err := c.make(s)
 		c.mu.Lock()
-		if c.room.short = err; err == nil {
-			c.room.spares = append(c.room.spares, s)
-			c.room.ahead += s.alloc
-		}
+		c.room.short = err
 		c.assess()
 		c.mu.Unlock()
-		if err != nil {
-			return false
+		if err == nil {
+			continue
 		}
+		// The very last may be smaller: the room that there is may be what the oldest segment needs.
+		for last && s.alloc > c.segmentSize/8 && c.make(s) != nil {
+			s.alloc /= 2
+		}
+		return false
 	}
 	return true
 }
 
-// nextSpare is a file that is wanted and not there; nil: there is none.
-func (c *committer) nextSpare() (*segment, error) {
+// make makes a file ahead.
+func (c *committer) make(s *segment) (err error) {
+	c.mu.Lock()
+	q, used := c.o.Quota, c.room.disk+c.room.ahead+s.alloc
+	c.mu.Unlock()
+	if q > 0 && used > q {
+		return errQuota
+	}
+	if s.file, err = c.o.FS.Create(s.path, s.alloc); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.room.spares = append(c.room.spares, s)
+	c.room.ahead += s.alloc
+	return nil
+}
+
+// nextSpare is a file that is wanted and not there, and whether there is no other; nil: there is none.
+func (c *committer) nextSpare() (s *segment, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &c.room
-	s := &segment{alloc: c.segmentSize}
-	switch large := r.named(spareNames[2]); {
-	case r.large > 0 && large == nil:
+	s = &segment{alloc: c.segmentSize}
+	switch {
+	case r.large > 0 && r.named(spareNames[2]) == nil:
 		s.path, s.alloc = spareNames[2], r.large
 	case r.named(spareNames[0]) == nil:
 		s.path = spareNames[0]
 	case r.named(spareNames[1]) == nil:
 		s.path = spareNames[1]
 	default:
-		return nil, nil
+		return nil, false
 	}
 	s.path = filepath.Join(c.o.Dir, s.path)
-	if c.o.Quota > 0 && r.disk+r.ahead+s.alloc > c.o.Quota {
-		return nil, errQuota
-	}
-	return s, nil
+	return s, len(r.spares) == 0 && r.large == 0
 }
 
 // named is the spare of this name.
 func (r *room) named(name string) *segment {
+	if r.taken != nil && filepath.Base(r.taken.path) == name {
+		return r.taken
+	}
 	for _, s := range r.spares {
 		if filepath.Base(s.path) == name {
 			return s
@@ -139,16 +158,17 @@ func (r *room) named(name string) *segment {
 	return nil
 }
 
-// takeSpare takes a file for a segment of at least so many bytes; nil: there is none, and one will be made.
+// takeSpare takes a file for a segment of at least so many bytes; nil: there is none, and one will be made. The reserve is
+// not taken before the janitor has found that there is no room for another.
 func (c *committer) takeSpare(size int64) *segment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &c.room
-	defer r.chore()
 	r.large = 0
 	for i, s := range r.spares {
-		if s.alloc >= size {
+		if s.alloc >= size && (len(r.spares) >= sparesWanted || r.short != nil) {
 			r.spares = append(r.spares[:i:i], r.spares[i+1:]...)
+			r.taken = s
 			r.ahead -= s.alloc
 			r.disk += s.alloc
 			return s
@@ -156,6 +176,7 @@ func (c *committer) takeSpare(size int64) *segment {
 	}
 	if size > c.segmentSize {
 		r.large = size
+		r.chore()
 	}
 	return nil
 }
@@ -165,7 +186,7 @@ func (c *committer) giveBack(s *segment, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &c.room
-	r.spares = append(r.spares, s)
+	r.spares, r.taken = append(r.spares, s), nil
 	r.disk -= s.alloc
 	r.ahead += s.alloc
 	r.choked = why
