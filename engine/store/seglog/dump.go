@@ -107,7 +107,7 @@ func (r *replayer) again(p *part, visit func(*frame) error) error {
 				return fmt.Errorf("read %s: %w", p.seg.path, err)
 			}
 			if !ok {
-				return fmt.Errorf("seglog: %s has changed at offset %d", p.seg.path, s.at)
+				return fmt.Errorf("%s has changed at offset %d", p.seg.path, s.at)
 			}
 			if err := visit(&f); err != nil {
 				return err

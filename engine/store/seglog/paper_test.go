@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
-	"github.com/penstock-mqtt/penstock/engine/store/vfs"
+	"github.com/penstock-mqtt/penstock/engine/store/vfs/faultfs"
 )
 
 // paper is a log that a test writes by hand, frame by frame, with an index that goes along: a writer without goroutines, for
 // tests of the reading side.
 type paper struct {
 	testing.TB
+	fs     *faultfs.Mem
 	dir    string
 	who    identity
 	x      *index
@@ -27,21 +28,17 @@ type paper struct {
 	frame  frame
 	rest   int      // of the frame's body
 	limbo  []uint32 // carried, until the next roll
+	spans  []span   // of all frames
 }
 
 var paperID = identity{store: [16]byte{1, 2, 3, 15: 16}, marker: 0x8796a5b4c3d2e1f1}
 
 func newPaper(t testing.TB, size int64) *paper {
-	p := &paper{TB: t, dir: t.TempDir(), who: paperID, x: newIndex(), size: size, first: 1, behind: 1}
+	p := &paper{TB: t, fs: faultfs.NewMem(1 << 30), dir: "/log", who: paperID, x: newIndex(), size: size, first: 1, behind: 1}
+	p.must(p.fs.MkdirAll(p.dir))
+	p.must(writeIdentity(p.fs, p.dir, &known{who: p.who, created: 1_700_000_000}))
 	p.roll()
-	t.Cleanup(p.close)
 	return p
-}
-
-func (p *paper) close() {
-	for _, s := range p.x.segments {
-		s.file.Close()
-	}
 }
 
 func (p *paper) must(err error) {
@@ -61,7 +58,7 @@ func (p *paper) roll() {
 		s.id = p.head().id + 1
 	}
 	s.path = filepath.Join(p.dir, segmentName(s.id))
-	file, err := vfs.OS.Create(s.path, p.size)
+	file, err := p.fs.Create(s.path, p.size)
 	p.must(err)
 	s.file, s.sum.segment = file, s.id
 	b := appendHeader(nil, p.who, s.id, 1_700_000_000+int64(s.id))
@@ -86,7 +83,7 @@ func (p *paper) roll() {
 		}
 		p.x.segments = p.x.segments[1:]
 		p.must(gone.file.Close())
-		p.must(vfs.OS.Remove(gone.path))
+		p.must(p.fs.Remove(gone.path))
 	}
 	p.limbo = p.limbo[:0]
 }
@@ -101,6 +98,7 @@ func (p *paper) write(typ frameType, body []byte, records int) (off int64) {
 	off = s.size
 	_, err := s.file.WriteAt(b, s.size)
 	p.must(err)
+	p.spans = append(p.spans, span{s.id, p.lsn, off, int64(len(b))})
 	s.size += int64(len(b))
 	s.alloc = max(s.alloc, s.size)
 	if s.sum.frames == 0 {
@@ -185,19 +183,37 @@ func (p *paper) carry(b *store.Batch, bytes int) {
 // replayed reads the paper's files into a fresh index.
 func (p *paper) replayed() *replayer {
 	p.Helper()
-	r := newReplayer(vfs.OS, p.dir, p.who)
-	ids, err := listSegments(vfs.OS, p.dir)
+	r := newReplayer(p.fs, p.dir, p.who)
+	ids, err := listSegments(p.fs, p.dir)
 	p.must(err)
 	p.must(r.read(context.Background(), ids))
-	r.index.endReplay(r.vanished + 1)
-	p.Cleanup(func() {
-		for _, s := range r.index.segments {
-			if s.file != nil {
-				s.file.Close()
-			}
-		}
-	})
+	r.finish()
+	p.Cleanup(r.close)
 	return r
+}
+
+// restart goes on with what a replay has found.
+func (p *paper) restart() {
+	p.Helper()
+	for _, s := range p.x.segments {
+		p.must(s.file.Close())
+	}
+	for _, id := range p.limbo {
+		if s := p.x.segment(id); s == nil || s.live != 0 {
+			p.Errorf("segment %d in limbo: %+v", id, s)
+		}
+	}
+	r := newReplayer(p.fs, p.dir, p.who)
+	r.write = true
+	ids, err := listSegments(p.fs, p.dir)
+	p.must(err)
+	p.must(r.read(context.Background(), ids))
+	r.finish()
+	r.index.replay = nil
+	p.x, p.limbo, p.scan = r.index, nil, nil
+	if r.lsn != p.lsn {
+		p.Errorf("after a restart: got LSN %d, want %d", r.lsn, p.lsn)
+	}
 }
 
 // listed is the state that an index knows, as text, in one order.

@@ -35,8 +35,10 @@ func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err
 	}
 	if d.last > 0 && last && d.bytes > 0 {
 		if lost, err := r.neverDurable(s, next, d.first); err != nil || lost {
-			p.cut = true
-			p.rest, err = s.rest(p.at)
+			if err == nil {
+				p.rest, err = s.rest(p.at)
+			}
+			p.tear()
 			return true, err
 		}
 	}
@@ -59,8 +61,11 @@ func (r *replayer) hurt(p *part, d damage) {
 			r.absent(d)
 			d.first, d.last = 0, 0
 		case d.bytes == 0 && len(p.damages) == 0:
-			before.damages = append(before.damages, damage{off: before.at, bytes: before.rest, first: d.first, last: d.last, lsn: d.lsn,
-				reason: "frames are missing at its end"})
+			d.off, d.bytes, d.reason = before.at, before.rest, "frames are missing at its end"
+			if d.bytes > 0 {
+				d.reason = "frames are damaged at its end"
+			}
+			before.damages = append(before.damages, d)
 			return
 		}
 	}
@@ -89,12 +94,19 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 	}
 	lsn, durable, err := s.heads(p.at, r.lsn)
 	if err != nil || durable <= r.lsn {
-		p.cut = true
+		p.tear()
 		return err
 	}
 	r.hurt(p, damage{off: p.at, bytes: p.rest, first: r.lsn + 1, last: lsn, lsn: lsn, reason: "frames are damaged at its end"})
 	r.lsn = lsn
 	return nil
+}
+
+// tear says that what is behind the last frame was torn. If there is none, it is the whole file, and its header is no loss.
+func (p *part) tear() {
+	if p.cut = true; !p.frames {
+		p.damages = nil
+	}
 }
 
 // neverDurable tells whether no readable frame from next on knew that the frame first was on the disk. Then the power was cut before

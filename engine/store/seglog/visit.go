@@ -75,7 +75,7 @@ func (at place) compare(b place) int {
 // raw visits an encoded record.
 func (v *visitor) raw(b []byte, at place) error {
 	if n, err := store.Decode(b, &v.rec); err != nil || n != len(b) {
-		return fmt.Errorf("seglog: segment %08x has changed at offset %d: %v", at.seg, at.off, err)
+		return fmt.Errorf("segment %08x has changed at offset %d: %v", at.seg, at.off, err)
 	}
 	return v.tell(&v.rec)
 }
@@ -214,7 +214,7 @@ type reader struct {
 func (r *reader) at(x *index, at place) ([]byte, error) {
 	s := x.segment(at.seg)
 	if s == nil {
-		return nil, fmt.Errorf("seglog: there is no segment %08x", at.seg)
+		return nil, fmt.Errorf("there is no segment %08x", at.seg)
 	}
 	if r.seg != at.seg {
 		r.seg, r.scan = at.seg, scanner{file: s.file, size: s.size, window: r.scan.window[:0]}

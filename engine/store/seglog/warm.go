@@ -16,7 +16,7 @@ func (g *Log) Warm(ctx context.Context) error {
 	g.life.Lock()
 	defer g.life.Unlock()
 	if g.open.Load() != nil {
-		return errors.New("seglog: the log is open")
+		return errors.New("the log is open")
 	}
 	r, err := warm(ctx, &g.o)
 	if err != nil {
@@ -37,7 +37,7 @@ func warm(ctx context.Context, o *Options) (*replayer, error) {
 		return nil, err
 	}
 	if k.write {
-		return nil, fmt.Errorf("seglog: there is no store in %s, or it is damaged", o.Dir)
+		return nil, fmt.Errorf("there is no store in %s, or it is damaged", o.Dir)
 	}
 	r := o.takeWarmed()
 	if r == nil || r.resume(k.who, ids) != nil {
@@ -46,7 +46,7 @@ func warm(ctx context.Context, o *Options) (*replayer, error) {
 	}
 	err = r.read(ctx, ids)
 	if d, p := r.damaged(); err == nil && d != nil {
-		err = fmt.Errorf("seglog: %s is damaged at offset %d", p.seg.path, d.off)
+		err = fmt.Errorf("%s is damaged at offset %d", p.seg.path, d.off)
 	}
 	r.close()
 	if err != nil {
@@ -62,7 +62,7 @@ func (o *Options) takeWarmed() *replayer {
 	return r
 }
 
-var errResume = errors.New("seglog: the log is not the one that was read before")
+var errResume = errors.New("the log is not the one that was read before")
 
 // resume opens the segments that were read before and are still there, for more to be read. They must be the same: a process
 // between may have cut or healed them.
