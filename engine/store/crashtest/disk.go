@@ -71,19 +71,9 @@ func (f files) ends() map[string]int64 {
 	return out
 }
 
-// grown is the file that has grown: the one that a batch went into.
-func (f files) grown(before map[string]int64) (string, bool) {
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(f))) {
-		if end(f[name]) > before[name] {
-			return name, true
-		}
-	}
-	return "", false
-}
-
 // extent is where a batch lies: its records are between at and end, and what may belong to it is between from and to: its
-// frame, copies that went along with it, or frames of copies alone. The first of a file has the beginning of that, too. One that
-// is folded is there with all that went before it, in a file that begins anew.
+// frame, copies that went along with it, or frames of copies alone. The first of a file has the beginning of that, too. A folded
+// one is of copies only: in a file that was begun behind the batch, or one that has taken the place of the file with it.
 type extent struct {
 	position          uint64
 	file              string
@@ -103,25 +93,32 @@ func follow(disk vfs.FS) (*trail, error) {
 	return &trail{disk: disk, ends: now.ends()}, err
 }
 
-// note finds the batch that was just committed.
+// note finds the batch that was just committed; of what else has grown it is not known what is in it, but for that it is not
+// younger.
 func (t *trail) note(position uint64, batch []byte) error {
 	now, err := filesOf(t.disk, storeDir)
 	if err != nil {
 		return err
 	}
-	name, ok := now.grown(t.ends)
-	if !ok {
-		return violated("batch %d was confirmed, and no file has grown", position)
+	found, began := false, false
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		e := extent{position: position, file: name, from: t.ends[name], to: end(now[name])}
+		if e.to <= e.from {
+			continue
+		}
+		at := int64(bytes.Index(now[name][e.from:], batch))
+		if e.first = e.from == 0; found || at < 0 || len(batch) == 0 {
+			e.folded = true
+		} else {
+			e.at, e.end = e.from+at, e.from+at+int64(len(batch))
+		}
+		found, began = found || !e.folded, began || e.first
+		t.extents = append(t.extents, e)
 	}
-	from := t.ends[name]
-	at := bytes.Index(now[name][from:], batch)
-	if at < 0 && from > 0 {
-		return fmt.Errorf("batch %d is not to be found in %s", position, name)
-	}
-	e := extent{position: position, file: name, from: from, at: from + int64(at), to: end(now[name]), first: from == 0, folded: at < 0}
-	e.end = e.at + int64(len(batch))
-	t.extents = append(t.extents, e)
 	t.ends = now.ends()
+	if !found && !began && len(batch) > 0 {
+		return violated("batch %d was confirmed, and is in no file", position)
+	}
 	return nil
 }
 
@@ -150,8 +147,14 @@ const (
 	removed = "the removal"
 )
 
+// errGone is that the file of a damage is not there, since another damage has removed it.
+var errGone = errors.New("the file is gone")
+
 // do carries a damage out, durably.
 func (d damage) do(r *rand.Rand, disk *faultfs.Mem) error {
+	if _, err := contents(disk, d.file); errors.Is(err, fs.ErrNotExist) {
+		return errGone
+	}
 	if d.how == removed {
 		if err := disk.Remove(d.file); err != nil {
 			return err

@@ -11,8 +11,9 @@ import (
 // script says what a model writes: legs of batches, each drawn from a seed of its own. A store that goes on from an earlier
 // position than it had before begins another leg, so that batches which were lost once are not written again by chance.
 type script struct {
-	big  int // bytes of a message that is larger than a segment
-	legs []leg
+	big   int  // bytes of a message that is larger than a segment
+	keeps bool // little is taken back, so that there is nothing to reclaim
+	legs  []leg
 }
 
 type leg struct {
@@ -26,7 +27,7 @@ func (s script) from(position, seed uint64) script {
 	for n > 0 && s.legs[n-1].from >= position {
 		n--
 	}
-	return script{big: s.big, legs: append(slices.Clone(s.legs[:n]), leg{seed, position})}
+	return script{big: s.big, keeps: s.keeps, legs: append(slices.Clone(s.legs[:n]), leg{seed, position})}
 }
 
 // at gives the model at a position.

@@ -16,6 +16,7 @@ var rounds = map[string]func(*Subject, *rand.Rand) error{
 	"tail":  tearTail,
 	"eio":   breakDisk,
 	"full":  runOutOfRoom,
+	"holes": damageSealed,
 }
 
 // Kinds lists the kinds of rounds.

@@ -15,7 +15,11 @@ const (
 
 // step writes what one packet makes a broker write.
 func (m *model) step(b *store.Batch) {
-	switch n := m.r.IntN(100); {
+	n := m.r.IntN(100)
+	if m.keeps && (n < 8 || n >= 35 && n < 80) && m.r.IntN(8) > 0 {
+		n = 10
+	}
+	switch {
 	case len(m.sessions) < 3 || n < 2 && len(m.sessions) < mostSessions:
 		m.connect(b)
 	case n < 4:
@@ -90,7 +94,7 @@ func (m *model) publish(b *store.Batch) {
 	var to []store.Delivery
 	for range m.r.IntN(5) {
 		id, s := m.session()
-		if s != nil && len(s.queue) > longQueue {
+		if s != nil && len(s.queue) > longQueue && !m.keeps {
 			continue
 		}
 		to = append(to, m.enqueue(rec.ID, msg, id, s))
@@ -105,6 +109,7 @@ func (m *model) enqueue(id uint64, msg *message, sessionID uint64, s *session) s
 		d.SubIDs = append(d.SubIDs, m.r.Uint32N(1<<28))
 	}
 	if s == nil {
+		d.Seq = 1<<50 + m.id()
 		return d
 	}
 	s.seq += 1 + m.r.Uint64N(2)*m.r.Uint64N(200)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/engine/store/seglog"
 	"github.com/penstock-mqtt/penstock/engine/store/vfs/faultfs"
 )
@@ -17,12 +18,12 @@ func tearTail(s *Subject, r *rand.Rand) error {
 	for life := range 4 {
 		o := options(r, disk, mode)
 		o.Interval = longer
-		trail, durable, err := t.notedLife(r, disk, o, 5+r.IntN(150))
+		n, err := t.notedLife(r, disk, o, 5+r.IntN(150), nil)
 		if err != nil {
 			return fmt.Errorf("sync %v, life %d: %w", mode, life, err)
 		}
 		disk = disk.Kill()
-		d, low, high := trail.tear(r, mode, durable)
+		d, low, high := n.tear(r, mode)
 		if err := d.do(r, disk); err != nil {
 			return err
 		}
@@ -35,13 +36,21 @@ func tearTail(s *Subject, r *rand.Rand) error {
 	return nil
 }
 
-// notedLife opens the store and writes so many batches, one at a time, noting where each goes. The store stays open: its
-// process is to be killed.
-func (t *story) notedLife(r *rand.Rand, disk *faultfs.Mem, o seglog.Options, batches int) (trail *trail, durable uint64, err error) {
+// noted is what is known about a life whose batches were written one at a time.
+type noted struct {
+	trail   *trail
+	history history
+	durable uint64 // the position that was on the disk in any case
+	copied  bool   // records were moved on, so that not all that lies in a file is known
+}
+
+// notedLife opens the store and writes so many batches, or until enough says so, noting where each goes. The store stays open
+// until its process is killed.
+func (t *story) notedLife(r *rand.Rand, disk *faultfs.Mem, o seglog.Options, batches int, enough func(*noted) bool) (n *noted, err error) {
 	seed := r.Uint64()
 	st, m, err := t.open(o)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	t.reopened(m, seed)
 	w := newWriter(t.Subject, st, m, 1)
@@ -51,29 +60,39 @@ func (t *story) notedLife(r *rand.Rand, disk *faultfs.Mem, o seglog.Options, bat
 			err = late
 		}
 	}()
-	if trail, err = follow(disk); err != nil {
-		return nil, 0, err
+	n = &noted{}
+	if n.trail, err = follow(disk); err != nil {
+		return nil, err
 	}
 	for range batches {
 		batch, err := w.one()
 		if err == nil {
-			err = trail.note(w.m.position, batch)
+			err = n.trail.note(w.m.position, batch)
+		}
+		if err == nil {
+			err = n.history.note(w.m.position, batch)
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, err
+		}
+		if enough != nil && enough(n) {
+			break
 		}
 	}
+	if observed, ok := st.(store.Observed); ok {
+		n.copied = observed.Stats().CopiedBytes > 0
+	}
 	t.written = w.m.position
-	_, durable, _ = w.stands()
-	return trail, durable, nil
+	_, n.durable, _ = w.stands()
+	return n, nil
 }
 
 // tear draws a damage of the last file, and gives the positions between which it leaves the store: it may have struck the
 // frame of a batch, or only what went along with it.
-func (t *trail) tear(r *rand.Rand, mode seglog.Sync, durable uint64) (d damage, low, high uint64) {
-	last := t.extents[len(t.extents)-1]
+func (n *noted) tear(r *rand.Rand, mode seglog.Sync) (d damage, low, high uint64) {
+	last := n.trail.extents[len(n.trail.extents)-1]
 	var own []extent // of the batches in the last file
-	for _, e := range t.extents {
+	for _, e := range n.trail.extents {
 		if e.file == last.file {
 			own = append(own, e)
 		}
@@ -103,7 +122,7 @@ func (t *trail) tear(r *rand.Rand, mode seglog.Sync, durable uint64) (d damage, 
 		if mode != seglog.SyncAlways {
 			e = own[r.IntN(len(own))]
 		}
-		if e.position <= durable {
+		if e.position <= n.durable {
 			e = last
 		}
 		d.how, d.from = flipped, e.at+r.Int64N(e.end-e.at)
