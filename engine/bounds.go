@@ -10,8 +10,9 @@ import (
 )
 
 // Queues are bounded one by one, and all of them together. Each loop counts what its own hold, and looks at what the
-// others' do: at each tick, and for each message once little is missing. So all of them together hold no more than is
-// allowed and what the other loops take in the pass that they are in, or in a tick while more than an eighth is missing.
+// others' do: at each tick, and for each message once little is missing, an eighth and 1,024 messages or 1 MiB. So all of
+// them together hold no more than is allowed and what the other loops take in the pass that they are in; or in a tick, if
+// they take more than an eighth in that.
 
 // backlog is what queues hold. A message counts for each queue that it is in.
 type backlog struct{ messages, bytes int64 }
@@ -75,10 +76,13 @@ func (l *loop) makeRoom(s *sess, d *session.Delivery) bool {
 			return true
 		}
 		l.dropped(why)
+		newest := l.live.Session.QueuePolicy != DropOldest
 		if why == DropTotalFull {
 			l.notice(noticeTotalFull, "client", s.ClientID)
+			// The others leave it no room, even without all that is before it.
+			newest = newest || l.beyond(backlog{1 - int64(s.Queue.Len()), int64(d.Size) - int64(s.Queue.Bytes())})
 		}
-		if l.live.Session.QueuePolicy != DropOldest || s.Queue.Len() == 0 {
+		if newest {
 			l.storeAck(s, d.Seq)
 			return false
 		}
@@ -113,12 +117,18 @@ func (l *loop) beyond(more backlog) bool {
 		return false
 	}
 	all := l.allQueued()
-	if n > 0 && all.messages > n-n/8 || size > 0 && all.bytes > size-size/8 {
+	if n > 0 && all.messages > n-n/8-littleMessages || size > 0 && all.bytes > size-size/8-littleBytes {
 		l.lookAround()
 		all = l.allQueued()
 	}
 	return n > 0 && all.messages+more.messages > n || size > 0 && all.bytes+more.bytes > size
 }
+
+// What a bound is short of is little, so that the others are asked before each message.
+const (
+	littleMessages = 1024
+	littleBytes    = 1 << 20
+)
 
 // allQueued is what the queues of all loops hold, as far as is known here.
 func (l *loop) allQueued() backlog {

@@ -41,6 +41,7 @@ type Broker struct {
 	doubtful   doubtful
 	noticed    [notices]noticed
 	full       fullness
+	ending     atomic.Bool // a loop ends sessions of which there are too many: one at a time
 	openings   sync.Pool
 	watching   sync.WaitGroup
 	reloading  sync.Mutex // of TLS material

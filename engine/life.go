@@ -54,6 +54,7 @@ func (l *loop) begin(c *conn, slot uint32, had bool) {
 func (l *loop) connectTo(c *conn, s *sess, present, had bool) {
 	o := c.opening
 	c.sess, s.conn = s, c
+	l.absent.n--
 	s.ident, s.lst = o.identity, c.lst
 	s.Version, s.Expiry, s.Will = c.version, o.expiry, o.will
 	l.clearSessionTimer(s)
@@ -112,6 +113,7 @@ func (l *loop) offline(s *sess, c *conn) {
 		l.observe(func() { h.Disconnected(c.info(), c.reason) })
 	}
 	s.conn, c.sess = nil, nil
+	l.absent.n++
 	l.count.online.sub(1)
 	l.count.disconnects.add(1)
 	l.b.slots.SetFlags(s.Slot, 0, fanout.SlotOnline|fanout.SlotBusy)

@@ -174,6 +174,7 @@ func (l *loop) endPass() {
 	l.count.flying.set(uint64(len(l.hold.flying)))
 	l.count.queued.set(uint64(l.backlog.messages))
 	l.count.queuedBytes.set(uint64(l.backlog.bytes))
+	l.count.offline.set(uint64(l.absent.n))
 	l.count.settle()
 }
 
@@ -218,11 +219,13 @@ func (l *loop) setSession(slot uint32, s *sess) {
 		l.table[i] = make([]*sess, tableChunk)
 	}
 	at := &l.table[i][slot%tableChunk]
-	if *at != nil {
-		l.backlog.less(*at)
+	if old := *at; old != nil {
+		l.backlog.less(old)
+		l.absent.count(old, -1)
 	}
 	if *at = s; s != nil {
 		l.backlog.more(s)
+		l.absent.count(s, 1)
 	}
 }
 

@@ -79,6 +79,7 @@ type counters struct {
 	helped                counter // passes of other loops that were done here
 	messages, frames      counter // alive, as of the last pass; taken here less given back here, so one loop's may be negative
 	online, sessions      counter
+	offline               counter // sessions without a connection, as of the last pass
 }
 
 // Stats is a sum over all loops as of their last pass or tick.
@@ -173,6 +174,7 @@ func (b *Broker) Stats() Stats {
 		s.MessagesHeld += int64(c.messages.v.Load())
 		s.FramesHeld += int64(c.frames.v.Load())
 		s.OutboundBytes += int64(c.owed.v.Load())
+		s.SessionsOffline += c.offline.v.Load()
 		s.QueuedMessages += c.queued.v.Load()
 		s.QueuedBytes += c.queuedBytes.v.Load()
 		s.StorePending += c.flying.v.Load()
@@ -193,7 +195,6 @@ func (b *Broker) Stats() Stats {
 		s.AcceptShed += l.shed.Load() + l.acceptor.Load().Shed() + l.refused[refusedMax].Load() + l.refused[refusedPerAddress].Load()
 		s.Accepted += l.accepted.Load() + l.acceptor.Load().Accepted()
 	}
-	s.SessionsOffline = s.Sessions - min(s.ClientsConnected, s.Sessions)
 	s.Subscriptions = uint64(max(b.subscriptions.Load(), 0))
 	s.Filters = uint64(b.index.Filters())
 	s.SharedGroups = uint64(b.groups.Len())

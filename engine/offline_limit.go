@@ -6,9 +6,10 @@ import (
 )
 
 // Sessions without a connection are bounded in number over all loops: beyond session.max_offline_sessions those end that
-// have been away for longest. Their number is right to a tick, and to one session for each further loop. Who has been
-// away for longest is known exactly on each loop; of several loops one ends a session that has been away for at least
-// seven eighths as long as any other.
+// have been away for longest. Their number is right to a tick, and to those that end or come back on other loops in that
+// moment. Who has been away for longest is known to a tick, on the other loops as of the tick before. When many end at once,
+// because the bound was set lower, loops do not wait for each other over each of them: with a thousand too many a session
+// may end before one that has been away for an eighth longer.
 
 // absence is a session that has lost its connection at a tick. It says nothing when the session says otherwise.
 type absence struct{ slot, at uint32 }
@@ -17,9 +18,17 @@ type absence struct{ slot, at uint32 }
 type absences struct {
 	list []absence
 	head int
+	n    int64 // sessions of the loop without a connection
 }
 
 func (a *absences) add(s *sess) { a.list = append(a.list, absence{s.Slot, s.awayAt}) }
+
+// count adds a session to their number, or takes it off.
+func (a *absences) count(s *sess, n int64) {
+	if s.conn == nil && !s.Sink {
+		a.n += n
+	}
+}
 
 // is tells whether a session is without a connection and nobody else's already.
 func (*absences) is(l *loop, s *sess) bool {
@@ -46,11 +55,10 @@ func (a *absences) order(now uint32) {
 
 // tidy lets go of what is out of date, when that is most of it.
 func (a *absences) tidy(l *loop) {
-	away := int(l.count.sessions.v.Load() - l.count.online.v.Load())
-	if len(a.list) < 2*away+4096 {
+	if len(a.list) < 2*int(a.n)+4096 {
 		return
 	}
-	list := make([]absence, 0, away)
+	list := make([]absence, 0, a.n)
 	for _, x := range a.list[a.head:] {
 		if s := l.session(x.slot); s != nil && a.is(l, s) && s.awayAt == x.at {
 			list = append(list, x)
@@ -69,24 +77,33 @@ const (
 
 // boundOffline ends sessions without a connection of which there are too many.
 func (l *loop) boundOffline() {
-	most := int64(l.live.Session.MaxOfflineSessions)
 	l.absent.tidy(l)
+	l.showLongest(l.absent.longest(l))
+	most := int64(l.live.Session.MaxOfflineSessions)
+	if most == 0 || l.parting || l.now < l.grace || l.allAway() <= most || !l.b.ending.CompareAndSwap(false, true) {
+		return
+	}
+	defer l.b.ending.Store(false)
 	for range endAtOnce {
-		s := l.absent.longest(l)
-		l.showLongest(s)
-		if s == nil || most == 0 || l.parting || l.now < l.grace || l.b.offline() <= most || !l.longestOfAll(s) {
-			return
+		s, more := l.absent.longest(l), l.allAway()-most
+		if s == nil || more <= 0 || !l.longestOfAll(s, more) {
+			break
 		}
 		l.ended(EndOfflineLimit)
 		l.notice(noticeOffline, "client", s.ClientID, "reason", EndOfflineLimit.String(), "away", time.Duration(l.away(s))*tickLength)
 		l.endSession(s, true)
+		l.count.offline.set(uint64(l.absent.n))
 	}
+	l.showLongest(l.absent.longest(l))
 }
 
-// offline is the number of sessions without a connection.
-func (b *Broker) offline() (n int64) {
-	for _, l := range b.loops {
-		n += int64(l.count.sessions.v.Load()) - int64(l.count.online.v.Load())
+// allAway is the number of sessions without a connection, of all loops.
+func (l *loop) allAway() int64 {
+	n := l.absent.n
+	for _, o := range l.b.loops {
+		if o != l {
+			n += int64(o.count.offline.v.Load())
+		}
 	}
 	return n
 }
@@ -102,15 +119,16 @@ func (l *loop) showLongest(s *sess) {
 	}
 }
 
-// longestOfAll tells whether no session of another loop has been away for much longer.
-func (l *loop) longestOfAll(s *sess) bool {
+// longestOfAll tells whether no session of another loop has been away for longer, or for much longer when there are many
+// too many.
+func (l *loop) longestOfAll(s *sess, more int64) bool {
 	for _, o := range l.b.loops {
 		if v := o.longest.Load(); o != l && v != 0 {
 			theirs := int64(l.tick - uint32(v))
 			if theirs > 1<<32-1<<16 { // its clock is ahead of ours
 				continue
 			}
-			if l.away(s) < theirs-theirs/8 {
+			if l.away(s) < theirs-theirs*min(more, endAtOnce)/(8*endAtOnce) {
 				return false
 			}
 		}

@@ -93,7 +93,9 @@ func (b *Broker) recover() error {
 		l.post(func(l *loop) {
 			l.fetched, l.frozen = nil, false
 			l.absent.order(l.tick)
-			l.grace = l.now + offlineGrace
+			if len(r.order) > 0 {
+				l.grace = l.now + offlineGrace
+			}
 		})
 	}
 	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 // command runs a command about the broker.
@@ -89,6 +90,8 @@ func (r *rig) steer(a args) {
 	case "fail":
 		r.failed = true
 		r.mem.Fail(errors.New("no more room"))
+	case "pressure":
+		r.press(a.word(1))
 	case "hold":
 		r.gate.hold()
 	case "load":
@@ -98,6 +101,18 @@ func (r *rig) steer(a args) {
 	default:
 		r.s.fatalf("store %s?", a.words[0])
 	}
+}
+
+// press makes the store say how it keeps up, and waits until the loops have asked it, as they do with their timers.
+func (r *rig) press(how string) {
+	for _, p := range []store.Pressure{store.Ok, store.Slow, store.Full} {
+		if p.String() == how {
+			r.mem.SetPressure(p)
+			r.advance(2 * time.Second)
+			return
+		}
+	}
+	r.s.fatalf("store pressure %s?", how)
 }
 
 // advance lets time pass. Each loop gets a client that must keep itself alive and does not: when the loop has ended it, it
@@ -127,6 +142,9 @@ func (r *rig) stats() {
 		st.ClientsConnected, st.Sessions, st.Subscriptions, st.Retained, st.Panics)
 	for _, k := range sorted(st.Dropped) {
 		r.s.say("dropped %s: %d", k, st.Dropped[k])
+	}
+	for _, k := range sorted(st.SessionsEnded) {
+		r.s.say("ended %s: %d", k, st.SessionsEnded[k])
 	}
 }
 

@@ -34,6 +34,7 @@
 //	broker [loops=2] [store=none|memory|delayed] [auth=async|exchange] [pool=16] KEY=VALUE...   a new one, without the past
 //	restart          stop it and start another on what its store has          crash     the same without a stop
 //	store step [N|all]|run|fail|waiting       steer a delayed store
+//	store pressure ok|slow|full   what it says of itself; 2 s pass, in which the loops ask it
 //	store hold|load  let Loads wait, let them go
 //	advance DURATION let time pass       stats     counters           publish TOPIC PAYLOAD qos= retain   by the embedder
 //	kick ID CODE     Disconnect          decide ID allow|deny [CODE]  answer a client that auth=async asks about
