@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,10 +83,10 @@ func (f *fleet) publish(publisher uint64, number *uint64) func(*client.Client) {
 	}
 }
 
-func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
-	p := start(t, "--listen", "tcp://127.0.0.1:0", "--admin", "off", "--set", "admin.socket=off")
-	pid, address := p.cmd.Process.Pid, p.awaitLine(listening)
-	f := &fleet{accepted: map[uint64]byte{}, arrived: map[uint64]int{}}
+// lives has six publishers and a subscriber at work while the broker is upset again and again, and awaits every message that
+// was acknowledged.
+func (f *fleet) lives(t *testing.T, address string, upset func()) {
+	t.Helper()
 	options := func(id string) client.Options {
 		o := client.Options{Addr: address, ClientID: id, Session: client.NewSession(), KeepAlive: 60}
 		o.Props.SessionExpiry = 3600
@@ -105,6 +106,8 @@ func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
 
 	listening, deaf := context.WithCancel(context.Background())
 	publishing, silent := context.WithCancel(context.Background())
+	defer deaf()
+	defer silent()
 	var ears, mouths sync.WaitGroup
 	ears.Go(func() {
 		m := &regular{options: listener, quit: listening, alive: func(c *client.Client) {
@@ -128,46 +131,81 @@ func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
 			m.live()
 		})
 	}
-	visitors := crowd{quit: make(chan struct{})}
-	for range 3 {
-		visitors.join("tcp", address)
-	}
 	for range *restarts {
 		before := f.total.Load()
 		eventually(t, "traffic", func() bool { return f.total.Load() > before+300 })
-		pid = p.restarted(pid)
+		upset()
 	}
 	before := f.total.Load()
 	eventually(t, "traffic after the last restart", func() bool { return f.total.Load() > before+300 })
 	silent()
 	mouths.Wait()
-	close(visitors.quit)
-	visitors.members.Wait()
-
-	missing := func() (lost, doubled int) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		for id, qos := range f.accepted {
-			switch n := f.arrived[id]; {
-			case n == 0:
-				lost++
-			case n > 1 && qos == 2:
-				doubled++
-			}
-		}
-		return lost, doubled
-	}
-	eventually(t, "every message that was acknowledged", func() bool { lost, _ := missing(); return lost == 0 })
+	eventually(t, "every message that was acknowledged", func() bool { lost, _ := f.missing(); return lost == 0 })
 	deaf()
 	ears.Wait()
-	if _, doubled := missing(); doubled != 0 {
+	if _, doubled := f.missing(); doubled != 0 {
 		t.Errorf("%d messages of QoS 2 arrived more than once", doubled)
 	}
+}
+
+// missing counts what was acknowledged and did not arrive, or arrived too often.
+func (f *fleet) missing() (lost, doubled int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, qos := range f.accepted {
+		switch n := f.arrived[id]; {
+		case n == 0:
+			lost++
+		case n > 1 && qos == 2:
+			doubled++
+		}
+	}
+	return lost, doubled
+}
+
+func newFleet() *fleet { return &fleet{accepted: map[uint64]byte{}, arrived: map[uint64]int{}} }
+
+func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
+	p := start(t, "--listen", "tcp://127.0.0.1:0", "--admin", "off", "--set", "admin.socket=off")
+	pid, address := p.cmd.Process.Pid, p.awaitLine(listening)
+	visitors := crowd{quit: make(chan struct{})}
+	for range 3 {
+		visitors.join("tcp", address)
+	}
+	f := newFleet()
+	f.lives(t, address, func() { pid = p.restarted(pid) })
+	close(visitors.quit)
+	visitors.members.Wait()
 	if n := visitors.refused.Load(); n != 0 {
 		t.Errorf("%d connections were refused, the last one: %v", n, visitors.why.Load())
 	}
 	t.Logf("%d restarts: %d messages acknowledged; %d other connections answered, %d not", *restarts, len(f.accepted), visitors.welcome.Load(), visitors.dropped.Load())
 	p.stopped(pid)
+}
+
+// A restart that is asked for, and in the midst of what follows a kill that nobody asked for.
+func TestAFleetLosesNothingWhenABrokerWithAStoreIsRestartedAndKilled(t *testing.T) {
+	dir := t.TempDir()
+	ln := listen(t, "tcp", "127.0.0.1:0") // for an address that is free
+	address := ln.Addr().String()
+	ln.Close()
+	serve := func() *program { return durable(t, dir, "--listen", "tcp://"+address) }
+	p := serve()
+	p.awaitLine(`listening on tcp://` + address)
+	f := newFleet()
+	f.lives(t, address, func() {
+		next := p.restarted(p.cmd.Process.Pid)
+		p.ends()
+		before := f.total.Load()
+		eventually(t, "traffic", func() bool { return f.total.Load() > before+100 })
+		p.killedHeir(next)
+		p = serve()
+	})
+	t.Logf("%d restarts and kills: %d messages acknowledged", *restarts, len(f.accepted))
+	p.signal(syscall.SIGTERM)
+	if code := p.exitCode(); code != exitOK {
+		t.Errorf("exit %d, want 0; stderr:\n%s", code, p.stderr)
+	}
 }
 
 // eventually waits for what must come about.
