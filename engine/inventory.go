@@ -17,6 +17,10 @@ type Inventory struct {
 	Messages      int64 // message bodies in memory, retained ones aside
 	Frames        int64 // encoded packets
 	Timers        int   // in all wheels
+	Absent        int   // sessions without a connection, as they are counted
+	Queued        int   // messages in the queues of sessions, as they are counted
+	QueuedBytes   int   // of those
+	Full          int   // queues that publishers are refused for
 	Uncommitted   int   // batches that the store has not confirmed
 	InputBytes    int   // kept of input that is not a whole packet, or waits for its turn
 	OutputBytes   int   // waiting to be written
@@ -27,7 +31,7 @@ type Inventory struct {
 func (b *Broker) Inventory(ctx context.Context) (Inventory, error) {
 	v := &Inventory{
 		ClientIDs: b.directory.len(), Slots: b.slots.Len(), Filters: b.index.Filters(),
-		SharedGroups: b.groups.Len(), Retained: b.retained.Len(), Subscriptions: int(b.subscriptions.Load()),
+		SharedGroups: b.groups.Len(), Full: int(b.full.queues.Load()), Retained: b.retained.Len(), Subscriptions: int(b.subscriptions.Load()),
 	}
 	if b.pick() == nil {
 		return Inventory{}, ErrStopped
@@ -60,5 +64,8 @@ func (l *loop) inventory(v *Inventory) {
 	v.Messages += l.pool.Live()
 	v.Frames += l.pool.Framed()
 	v.Timers += l.wheel.Len()
+	v.Absent += int(l.absent.n)
+	v.Queued += int(l.backlog.messages)
+	v.QueuedBytes += int(l.backlog.bytes)
 	v.Uncommitted += len(l.hold.flying)
 }
