@@ -3,6 +3,7 @@ package seglog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -29,6 +30,10 @@ func (c *committer) fail(what string, err error) error {
 func (c *committer) failLocked(what string, err error) error {
 	if f := c.failure.Load(); f != nil {
 		return f.err
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) { // it names the file as that was called when it was made ahead
+		err = at.Err
 	}
 	f := &failure{fmt.Errorf("%s: %w", what, err)}
 	c.failure.Store(f)
