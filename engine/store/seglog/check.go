@@ -37,7 +37,7 @@ func Check(ctx context.Context, o Options) (Report, error) {
 	for _, p := range r.parts {
 		report.Earlier = append(report.Earlier, p.holes...)
 		for i := range p.damages {
-			report.Recovery.Holes = append(report.Recovery.Holes, p.damages[i].hole(p.seg.id, p.seg.path, began))
+			report.Recovery.Holes = append(report.Recovery.Holes, p.hole(i, began))
 		}
 	}
 	report.Held, report.Holder = r.live, holder(&o)
@@ -150,6 +150,15 @@ func (p *part) report() SegmentReport {
 		v.State = stateHealed
 	}
 	return v
+}
+
+// hole is one of a segment's damages, where it lies.
+func (p *part) hole(i int, found time.Time) store.Hole {
+	file := p.seg.path
+	if p.absent {
+		file = ""
+	}
+	return p.damages[i].hole(p.seg.id, file, found)
 }
 
 // files adds what lies beside the segments.

@@ -82,6 +82,9 @@ func (x *opening) aside(id uint32) (string, error) {
 // rewrite writes a segment anew and moves the old one aside.
 func (x *opening) rewrite(p *part, aside string) error {
 	tmp := p.seg.path + tmpSuffix
+	if p.absent { // under a name that sweep does not make it a segment for: there is no original that says that it is whole
+		tmp = filepath.Join(x.dir, "missing-"+filepath.Base(tmp))
+	}
 	pieces, size := x.pieces(p, aside)
 	alloc := size
 	if p == x.r.last() {
@@ -165,7 +168,7 @@ func (x *opening) fill(dst, src vfs.File, pieces []piece) error {
 		off += int64(len(e.b))
 		for e.from < e.to {
 			b := buf[:min(int64(len(buf)), e.to-e.from)]
-			if err := readFull(src, b, e.from); err != nil {
+			if err := readPages(src, b, e.from); err != nil {
 				return err
 			}
 			if _, err := dst.WriteAt(b, off); err != nil {

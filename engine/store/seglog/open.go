@@ -161,8 +161,8 @@ func (x *opening) readAndHeal(ids []uint32) (found []store.Hole, err error) {
 		if found = append(found, holes...); err != nil {
 			return found, err
 		}
-		if p := x.r.last(); p.cut {
-			x.torn += p.rest
+		if p := x.r.last(); p.cut && len(p.damages) > 0 {
+			x.torn += p.rest // of which the healed file has nothing
 		}
 		x.r.close()
 		if ids, err = listSegments(x.fs, x.dir); err != nil {
@@ -202,7 +202,7 @@ func (r *replayer) recovery(torn int64) store.Recovery {
 	for _, p := range r.parts {
 		v.Holes = append(v.Holes, p.holes...)
 		for i := range p.damages {
-			v.Holes = append(v.Holes, p.damages[i].hole(p.seg.id, p.seg.path, time.Now()))
+			v.Holes = append(v.Holes, p.hole(i, time.Now()))
 		}
 	}
 	return v

@@ -41,9 +41,10 @@ type part struct {
 	created int64
 	absent  bool // there is no file of it
 	at      int64
-	begun   bool  // its header was read
-	frames  bool  // at least one of its frames was
-	newest  int64 // offset of the last of them
+	begun   bool   // its header was read
+	frames  bool   // at least one of its frames was
+	newest  int64  // offset of the last of them
+	crc     uint32 // and its CRC
 	damages []damage
 	holes   []store.Hole // that were healed before
 	cut     bool         // what is behind at was torn, and counts as not written
@@ -279,7 +280,7 @@ func (r *replayer) frame(p *part, f *frame) {
 	}
 	sum.frames++
 	sum.last, sum.bytes = f.lsn, f.end()
-	p.seg.size, p.frames, p.newest = f.end(), true, f.off
+	p.seg.size, p.frames, p.newest, p.crc = f.end(), true, f.off, f.crc
 	r.lsn, r.begun, r.skipped = f.lsn, true, false
 	r.frames++
 	r.bytes += f.size()

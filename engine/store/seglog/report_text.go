@@ -16,17 +16,8 @@ import (
 func (r Report) Text(w io.Writer) {
 	r.head(w)
 	r.table(w)
-	for _, part := range []struct {
-		title string
-		holes []store.Hole
-	}{{"Damage", r.Recovery.Holes}, {"Healed earlier", r.Earlier}} {
-		for i := range part.holes {
-			if i == 0 {
-				fmt.Fprintf(w, "\n%s:\n", part.title)
-			}
-			holeText(w, &part.holes[i])
-		}
-	}
+	holesTo(w, "Damage", r.Recovery.Holes)
+	holesTo(w, "Healed earlier", r.Earlier)
 	if len(r.Recovery.Holes)+len(r.Earlier) > 0 && r.OrphanSessions+r.OrphanDeliveries > 0 {
 		fmt.Fprintf(w, "\nLeft out, because what they belong to is lost: %d sessions, %d deliveries.\n", r.OrphanSessions, r.OrphanDeliveries)
 	}
@@ -84,13 +75,22 @@ func recordsText(records map[string]uint64) string {
 	return strings.Join(parts, ", ")
 }
 
-// holeText says in words what a hole means.
-func holeText(w io.Writer, h *store.Hole) {
-	fmt.Fprintf(w, "- segment %08x, offset %d, %d bytes: %s", h.Segment, h.Offset, h.Bytes, h.Reason)
-	if !h.Found.IsZero() {
-		fmt.Fprintf(w, " (found %s)", h.Found.UTC().Format(time.DateTime))
+// holesTo writes down holes, and what they may mean together.
+func holesTo(w io.Writer, title string, holes []store.Hole) {
+	if len(holes) == 0 {
+		return
 	}
-	fmt.Fprintln(w, ".")
+	fmt.Fprintf(w, "\n%s:\n", title)
+	var lost total
+	for i := range holes {
+		holeTo(w, &holes[i])
+		lost.add(&holes[i])
+	}
+	lost.to(w)
+}
+
+func holeTo(w io.Writer, h *store.Hole) {
+	fmt.Fprintf(w, "- segment %08x, offset %d, %d bytes: %s (found %s).\n", h.Segment, h.Offset, h.Bytes, h.Reason, h.Found.UTC().Format(time.DateTime))
 	if h.File != "" {
 		fmt.Fprintf(w, "  The original lies in %s.\n", h.File)
 	}
@@ -107,29 +107,57 @@ func holeText(w io.Writer, h *store.Hole) {
 	default:
 		fmt.Fprintf(w, ", with %s.\n", recordsText(h.Records))
 	}
+}
+
+// total is what several holes have lost.
+type total struct {
+	records map[string]uint64
+	told    map[uint64]bool // segments whose holes have been counted together
+	unknown bool            // of some nobody knows
+	any     bool
+}
+
+func (t *total) add(h *store.Hole) {
+	switch {
+	case h.LastLSN == 0 || t.told[h.Segment]:
+		return
+	case h.Records == nil:
+		t.unknown = true
+	}
+	t.any = true
+	if t.records == nil {
+		t.records, t.told = map[string]uint64{}, map[uint64]bool{}
+	}
+	t.told[h.Segment] = h.Estimated
+	for kind, n := range h.Records {
+		t.records[kind] += n
+	}
+}
+
+// to says in words what was lost, and what may have risen or been repeated.
+func (t *total) to(w io.Writer) {
+	if !t.any {
+		return
+	}
+	fmt.Fprintln(w, "What that may mean:")
 	for _, c := range consequences {
-		if n, ok := h.Records[c.kind.String()]; ok || h.Records == nil {
-			fmt.Fprintf(w, "  %s\n", c.text(n))
+		switch n := t.records[c.kind.String()]; {
+		case t.unknown && n == 0:
+			fmt.Fprintf(w, "- %s.\n", c.what)
+		case t.unknown:
+			fmt.Fprintf(w, "- %s: %d and more.\n", c.what, n)
+		case n > 0:
+			fmt.Fprintf(w, "- %s: up to %d.\n", c.what, n)
 		}
 	}
 }
 
-// consequence is what it means that records of a kind are lost.
-type consequence struct {
-	kind store.Kind
-	one  string // what each of them may mean
-}
-
-func (c *consequence) text(n uint64) string {
-	if n == 0 {
-		return c.one + "."
-	}
-	return fmt.Sprintf("%s: up to %d.", c.one, n)
-}
-
 // consequences are ordered by what weighs most. A record that is lost may stand elsewhere as well, or have said nothing any more,
 // so that all of them say "may".
-var consequences = []consequence{
+var consequences = []struct {
+	kind store.Kind
+	what string
+}{
 	{store.MSG, "Messages may be lost, for all who have not received them"},
 	{store.ENQ, "Deliveries may be lost"},
 	{store.SES, "Sessions may be lost, with their subscriptions and queues, or be as they were before"},

@@ -126,7 +126,7 @@ func (s *scanner) bytes(off int64, n int) ([]byte, error) {
 	if off >= s.from && off+int64(n) <= s.from+int64(len(s.window)) {
 		return s.window[off-s.from:][:n], nil
 	}
-	size := int(min(int64(max(n, windowSize)), s.size-off))
+	size := int(max(0, min(int64(max(n, windowSize)), s.size-off)))
 	kept := 0
 	if off > s.from && off < s.from+int64(len(s.window)) {
 		kept = len(s.window) - int(off-s.from)

@@ -111,5 +111,5 @@ func (r *replayer) same(p *part, file vfs.File) (bool, error) {
 		return true, nil
 	}
 	f, ok, err := s.next()
-	return ok && f.lsn == p.seg.sum.last && f.end() == p.at, err
+	return ok && f.lsn == p.seg.sum.last && f.crc == p.crc && f.end() == p.at, err
 }
