@@ -4,6 +4,8 @@
 #   scripts/long.sh           all of it
 #   scripts/long.sh fuzz      two minutes a fuzz target
 #   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
+#   scripts/long.sh crash     the store's process, power, disk and room taken away, ten minutes long, or CRASH_FOR; CRASH_SEED
+#                             begins with that seed; mounted images, too, when root runs it
 #   scripts/long.sh restart   a fleet that publishes and thousands of connects a second across a hundred restarts
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
 #   scripts/long.sh profile   a profile of each kind of load, into .cache/profiles/suite
@@ -15,6 +17,12 @@ fuzz() { scripts/fuzz.sh 120; }
 
 # Each round draws new random clients, so that fifty short ones see more than a long one.
 soak() { go test -race -count=50 -timeout 60m ./engine/enginetest/soak; }
+
+# A violation is told with the seed that shows it again: -crash.once -crash.kinds KIND -crash.seed SEED.
+crash() {
+	go test -count=1 -v -timeout 0 -run 'LogKeepsItsPromises|ImageOf' ./engine/store/crashtest \
+		-crash.for "${CRASH_FOR:-10m}" -crash.seed "${CRASH_SEED:-$(date +%s)}" -crash.thorough -crash.images
+}
 
 restart() { go test -count=5 -run AcrossRestarts ./cmd/penstock -restarts 20; }
 
@@ -34,7 +42,7 @@ profile() {
 }
 
 case ${1:-all} in
-all) fuzz && soak && restart && bench && profile ;;
-fuzz | soak | restart | bench | profile) "$1" ;;
-*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+all) fuzz && soak && crash && restart && bench && profile ;;
+fuzz | soak | crash | restart | bench | profile) "$1" ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -17,14 +17,14 @@ type script struct {
 }
 
 type leg struct {
-	seed uint64
-	from uint64 // the position that it begins behind
+	Seed uint64
+	From uint64 // the position that it begins behind
 }
 
 // from gives the script that goes on behind a position with batches of another seed.
 func (s script) from(position, seed uint64) script {
 	n := len(s.legs)
-	for n > 0 && s.legs[n-1].from >= position {
+	for n > 0 && s.legs[n-1].From >= position {
 		n--
 	}
 	return script{big: s.big, keeps: s.keeps, legs: append(slices.Clone(s.legs[:n]), leg{seed, position})}
@@ -45,8 +45,8 @@ func (s script) at(position uint64) *model {
 func (s script) mark(position uint64) string {
 	seed := uint64(0)
 	for _, l := range s.legs {
-		if l.from < position {
-			seed = l.seed
+		if l.From < position {
+			seed = l.Seed
 		}
 	}
 	return fmt.Sprintf("%d of %x", position, seed)
@@ -95,8 +95,8 @@ func newModel(s script) *model {
 // next writes the batch behind the position.
 func (m *model) next(b *store.Batch) {
 	for _, l := range m.legs {
-		if l.from == m.position {
-			m.r = rand.New(rand.NewPCG(l.seed, m.position))
+		if l.From == m.position {
+			m.r = rand.New(rand.NewPCG(l.Seed, m.position))
 		}
 	}
 	m.position++

@@ -28,7 +28,7 @@ func options(r *rand.Rand, fs vfs.FS, mode seglog.Sync) seglog.Options {
 
 // begin begins a story on an empty store.
 func begin(s *Subject, r *rand.Rand) *story {
-	return &story{Subject: s, script: script{big: 128 << 10, legs: []leg{{seed: r.Uint64()}}}}
+	return &story{Subject: s, script: script{big: 128 << 10, legs: []leg{{Seed: r.Uint64()}}}}
 }
 
 // cutPower lets a store live several lives, each of which ends with its power, or only its process, being cut at any

@@ -38,7 +38,12 @@ func (s *Subject) missRoomOnce(r *rand.Rand) error {
 	f := faultfs.Fault{Op: []faultfs.Op{faultfs.OpWrite, faultfs.OpCreate}[r.IntN(2)], Nth: 1 + r.Int64N(30), Err: syscall.ENOSPC, Short: true}
 	fs.Arm(f)
 	w := newWriter(s, st, m, 4)
-	err = w.run(150, nil)
+	for hits := int64(0); err == nil && hits == 0 && w.m.position < t.written+150; hits, _ = fs.Hits(f.Op) {
+		err = w.run(1+r.IntN(10), nil)
+	}
+	if err == nil {
+		err = w.run(r.IntN(20), nil)
+	}
 	if err == nil {
 		err = w.settle(nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -17,20 +18,37 @@ var rounds = map[string]func(*Subject, *rand.Rand) error{
 	"eio":   breakDisk,
 	"full":  runOutOfRoom,
 	"holes": damageSealed,
+	"kill":  killProcess,
+	Images:  cutImage,
 }
 
-// Kinds lists the kinds of rounds.
-func Kinds() []string { return slices.Sorted(maps.Keys(rounds)) }
+// Images is the kind of rounds that need ImagesWork.
+const Images = "image"
+
+// Kinds lists the kinds of rounds that work everywhere.
+func Kinds() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(rounds)), func(kind string) bool { return kind == Images })
+}
 
 // Round tells the story of a seed. An error says what the store did that it must not do, or that the story could not be told.
-func Round(s *Subject, kind string, seed uint64) error {
-	return rounds[kind](s, rand.New(rand.NewPCG(seed, 0)))
+func Round(s *Subject, kind string, seed uint64) error { return tell(s, rounds[kind], seed) }
+
+// tell takes a panic of the store for a violation.
+func tell(s *Subject, round func(*Subject, *rand.Rand) error, seed uint64) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = violated("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return round(s, rand.New(rand.NewPCG(seed, 0)))
 }
 
 // Report is what many rounds have found.
 type Report struct {
 	Rounds     map[string]int
 	Violations []Violation
+	Batches    uint64 // that were written; those of child processes are not counted
+	Reclaimed  uint64 // segments
 	Took       time.Duration
 }
 
@@ -72,7 +90,7 @@ func Run(s *Subject, kinds []string, seed uint64, atOnce int, d time.Duration) *
 		})
 	}
 	wg.Wait()
-	rep.Took = time.Since(began)
+	rep.Took, rep.Batches, rep.Reclaimed = time.Since(began), s.batches.Load(), s.reclaimed.Load()
 	return rep
 }
 
@@ -84,7 +102,8 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%-8s %6d rounds\n", kind, r.Rounds[kind])
 		total += r.Rounds[kind]
 	}
-	fmt.Fprintf(&b, "%-8s %6d rounds in %v, %d violations", "all", total, r.Took.Round(time.Second), len(r.Violations))
+	fmt.Fprintf(&b, "%-8s %6d rounds in %v: %d batches, %d segments reclaimed, %d violations", "all", total, r.Took.Round(time.Second), r.Batches,
+		r.Reclaimed, len(r.Violations))
 	for _, v := range r.Violations {
 		fmt.Fprintf(&b, "\n%v", v)
 	}

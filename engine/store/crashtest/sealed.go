@@ -83,7 +83,9 @@ func (n *noted) draw(r *rand.Rand) (d damage, ok bool) {
 		d.to = size
 		return d, i > 0 // that the oldest is missing cannot be known
 	}
-	d.from = r.Int64N(size)
+	if d.from = r.Int64N(size); r.IntN(8) == 0 {
+		d.from = min(d.from, r.Int64N(200)) // its header, or what comes next
+	}
 	switch d.to = size; d.how {
 	case flipped:
 		d.to = d.from + 1

@@ -70,7 +70,7 @@ type collector struct {
 	batch   store.Batch
 }
 
-var errOrder = errors.New("Recover breaks its order")
+var errOrder = errors.New("recovered in another order")
 
 // collect opens a store and gives all that it holds.
 func collect(s store.Store) (state, error) {

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -13,7 +14,7 @@ import (
 type Subject struct {
 	// Open makes a store that is not open yet, as seglog.New.
 	Open func(seglog.Options) store.Store
-	// Child is the arguments with which this program calls RunChild, for rounds that kill a process.
+	// Child is the command of a program that calls ChildMain when IsChild, for rounds that kill a process.
 	Child []string
 	// Dir gives a new directory for real files.
 	Dir func() string
@@ -21,6 +22,8 @@ type Subject struct {
 	Thorough bool
 	// Patience is how long anything may take that is not told how long; 0: twenty seconds.
 	Patience time.Duration
+
+	batches, reclaimed atomic.Uint64 // of all rounds in this process
 }
 
 func (s *Subject) patience() time.Duration {
@@ -49,10 +52,10 @@ func (s *Subject) shut(st store.Store) error {
 	select {
 	case <-ended:
 	case <-time.After(2 * s.patience()):
-		return fmt.Errorf("Close: does not return %v after its context was done", s.patience())
+		return fmt.Errorf("closing: no return %v after its context was done", s.patience())
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("Close: takes longer than %v", s.patience())
+		return fmt.Errorf("closing: takes longer than %v", s.patience())
 	}
 	return nil
 }

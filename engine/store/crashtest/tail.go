@@ -116,6 +116,9 @@ func (n *noted) tear(r *rand.Rand, mode seglog.Sync) (d damage, low, high uint64
 		d.how, d.from, d.to = garbled, begins+r.Int64N(last.to-begins), last.to+r.Int64N(2000)
 	case 3:
 		d.how, d.from, d.to = cut, begins+r.Int64N(last.to-begins), last.to
+		if r.IntN(8) == 0 {
+			d.from = min(d.from, begins+r.Int64N(100))
+		}
 	default:
 		// Of frames that were not brought to the disk any may be damaged, also before another that is there.
 		e := last

@@ -261,6 +261,10 @@ func (w *writer) close() error {
 	if err := w.shut(w.st); err != nil {
 		return violated("%v", err)
 	}
+	w.batches.Add(w.m.position + 1 - w.first)
+	if o, ok := w.st.(store.Observed); ok {
+		w.reclaimed.Add(o.Stats().Reclaimed)
+	}
 	if err := w.settle(nil); err != nil {
 		return err
 	}
