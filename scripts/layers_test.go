@@ -66,7 +66,7 @@ var layers = map[string]layer{
 	"engine/store/storetest":   {imports: "engine/store codec/mqtt"},
 	"engine/store/vfs":         {imports: "golang.org/x/sys"},
 	"engine/store/vfs/faultfs": {imports: "engine/store/vfs"},
-	"engine/store/seglog":      {imports: "engine/store engine/store/vfs", tests: "codec/mqtt engine/store/storetest engine/store/vfs/faultfs"},
+	"engine/store/seglog":      {imports: "engine/store engine/store/vfs" + sys, tests: "codec/mqtt engine/store/storetest engine/store/vfs/faultfs"},
 	"engine/store/crashtest":   {imports: "codec/mqtt engine/store engine/store/seglog engine/store/vfs engine/store/vfs/faultfs"},
 	"engine/auth":              {imports: "codec/mqtt", tests: "engine/auth/authtest"},
 	"engine/auth/authtest":     {imports: "engine/auth codec/mqtt"},

@@ -33,6 +33,9 @@ func newChurn(seed uint64, window int) *churn {
 
 func (c *churn) fill(b *store.Batch) {
 	b.Reset()
+	if c.full {
+		b.Complete(c.any(), 100) // somebody waits for that
+	}
 	for range 1 + c.r.IntN(6) {
 		c.step(b)
 	}

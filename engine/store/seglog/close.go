@@ -55,6 +55,7 @@ func (c *committer) close(ctx context.Context) error {
 // finish lets go of everything, once nothing waits any more and the queue takes nothing.
 func (c *committer) finish() {
 	close(c.quit)
+	c.queue.alarm.end()
 	c.helpers.Wait()
 	c.late = c.over.Load()
 	c.endErr = c.failed()

@@ -68,7 +68,7 @@ func start(o *Options, p *opened) *committer {
 	c := &committer{o: o, who: p.who, lock: p.lock, segmentSize: o.segmentSize(), recovery: p.recovery, x: p.index,
 		lsn: p.lsn, durable: p.lsn, held: map[*segment]int{}, dropped: map[*segment]bool{}, timer: time.NewTimer(time.Hour),
 		quit: make(chan struct{}), ended: make(chan struct{})}
-	c.queue.wake = make(chan struct{}, 1)
+	c.queue.init()
 	c.gather.fixed = o.Gather
 	c.x.replay = nil // what that kept aside is told
 	c.loader.wake = make(chan struct{}, 1)
@@ -102,25 +102,26 @@ func (c *committer) run() {
 // next waits until there is something to commit, and reclaims meanwhile; false: the log is closed.
 func (c *committer) next() bool {
 	for {
-		if n, _ := c.queue.waiting(); n > 0 {
+		due, in := c.queue.due()
+		if due {
 			return true
 		}
 		if c.ending.Load() {
-			if c.queue.shut() {
-				return false
-			}
-			continue
+			return !c.queue.shut()
 		}
-		c.queue.sleep(1, c.tidy(), c.timer)
+		rest := c.tidy()
+		if in >= 0 && (rest < 0 || in < rest) {
+			rest = in
+		}
+		c.queue.sleep(1, rest, c.timer)
 	}
 }
 
 // commit makes one frame of what waits, writes it, and tells.
 func (c *committer) commit() {
-	var bytes int64
-	c.jobs, bytes = c.queue.take(c.jobs[:0], min(takeBytes, c.segmentSize/2))
-	begun := time.Now()
-	err := c.frame(bytes)
+	var t taken
+	c.jobs, t = c.queue.take(c.jobs[:0], min(takeBytes, c.segmentSize/2))
+	err := c.frame(t.bytes)
 	if err == nil {
 		c.settle()
 	}
@@ -133,7 +134,8 @@ func (c *committer) commit() {
 	}
 	c.mu.Unlock()
 	c.resumeLoads()
-	c.gather.committed(len(c.jobs), bytes, time.Since(begun))
+	came, _, _ := c.queue.waiting()
+	c.gather.committed(t, came)
 	for i := range c.jobs {
 		if done := c.jobs[i].done; done != nil {
 			done(err)

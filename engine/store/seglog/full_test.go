@@ -49,7 +49,7 @@ func TestAFullLogTakesAcknowledgementsAndHasRoomAfterThem(t *testing.T) {
 		}
 		for acked < next-1 {
 			acked++
-			commit(t, g, func(b *store.Batch) { b.Ack(1, acked) })
+			commit(t, g, func(b *store.Batch) { b.Ack(1, acked); b.Complete(1, 1) }) // somebody waits for the latter
 		}
 		await(t, "room again", func() bool { return g.Pressure() == store.Ok })
 	}
@@ -138,7 +138,7 @@ func TestAQuotaIsKeptToAndLeftBelowTheLowWaterMark(t *testing.T) {
 		t.Errorf("full: got %d bytes of files, want about %d and not more", s.Bytes, o.Quota)
 	}
 	for id := uint64(1); id < next; id++ {
-		commit(t, g, func(b *store.Batch) { b.Ack(1, id) })
+		commit(t, g, func(b *store.Batch) { b.Ack(1, id); b.Complete(1, 1) })
 		if s := g.Stats(); s.Bytes > o.Quota {
 			t.Fatalf("acknowledged %d: got %d bytes of files, want at most %d", id, s.Bytes, o.Quota)
 		}

@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,19 +17,35 @@ type job struct {
 
 // queue is what was appended and is not in a frame yet. Its lock is held for a few instructions only, so that Append never
 // waits.
+//
+// A batch of acknowledgements alone is patient: nothing that a client waits for depends on it, so it goes with the next batch that
+// comes, or after a while. A message at QoS 1 costs one commit with that and not two.
 type queue struct {
-	mu    sync.Mutex
-	jobs  []job // oldest first, from first on
-	first int
-	bytes int64     // of theirs
-	put   uint64    // jobs that ever came
-	since time.Time // when the first of those that wait came, or those before it were taken
+	mu     sync.Mutex
+	jobs   []job // oldest first, from first on
+	first  int
+	urgent int       // how many of them are not patient
+	weight int64     // bytes of the urgent ones, and one for each
+	bytes  int64     // of all
+	put    uint64    // jobs that ever came
+	since  time.Time // when the first of those that wait came, or those before it were taken
 
 	wake   chan struct{} // of capacity 1: somebody has news for the committer
-	want   int           // the committer is to be woken once so many wait; 0: it is at work and looks by itself
-	closed bool          // nothing is taken any more
+	want   int64         // the committer is to be woken once urgent ones weigh so much; 0: it is at work and looks by itself
+	alarm  *alarm        // what it sleeps on while napping
+	nap    bool
+	later  *time.Timer // wakes it for patient ones
+	armed  bool        // later is set
+	closed bool        // nothing is taken any more
 	slow   atomic.Bool
 }
+
+const (
+	// patience is how long acknowledgements wait for company: at a thousand messages a second nearly all find some.
+	patience = 5 * time.Millisecond
+	// patientBytes is how many bytes of them wait at most.
+	patientBytes = 64 << 10
+)
 
 // The marks between which a backlog is told as Slow: it is the memory that waiting batches hold, and with 100 MB/s to the disk
 // less than a tenth of a second.
@@ -37,8 +54,20 @@ const (
 	slowBelow = 4 << 20
 )
 
+func (q *queue) init() {
+	q.wake = make(chan struct{}, 1)
+	q.alarm = newAlarm()
+	q.later = time.AfterFunc(time.Hour, func() {
+		q.mu.Lock()
+		q.armed = false
+		q.mu.Unlock()
+		q.poke()
+	})
+}
+
 // add takes a job; false once the queue is closed.
 func (q *queue) add(j job) bool {
+	patient := onlyAcks(j.batch.Bytes())
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
@@ -49,18 +78,46 @@ func (q *queue) add(j job) bool {
 	}
 	q.jobs = append(q.jobs, j)
 	q.put++
-	if q.bytes += int64(len(j.batch.Bytes())); q.bytes > slowAbove {
+	size := int64(len(j.batch.Bytes()))
+	if q.bytes += size; q.bytes > slowAbove {
 		q.slow.Store(true)
 	}
-	wake := q.want > 0 && (len(q.jobs)-q.first >= q.want || q.bytes >= takeBytes)
+	switch {
+	case !patient:
+		q.urgent++
+		q.weight += size + 1
+	case q.urgent == 0 && !q.armed:
+		q.armed = true
+		q.later.Reset(patience)
+	}
+	wake := q.want > 0 && (q.weight >= q.want || q.bytes >= takeBytes || patient && q.urgent == 0 && q.bytes > patientBytes)
 	if wake {
 		q.want = 0
+		if q.nap { // with the lock, because the alarm may be gone after it
+			q.alarm.set(0)
+			wake = false
+		}
 	}
 	q.mu.Unlock()
 	if wake {
 		q.poke()
 	}
 	return true
+}
+
+// onlyAcks tells batches of which every record is ACK.
+func onlyAcks(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	for len(b) > 2 && store.Kind(b[0]) == store.ACK {
+		n, size := binary.Uvarint(b[2:])
+		if size <= 0 || n > uint64(len(b)-2-size) {
+			return false
+		}
+		b = b[2+size+int(n):]
+	}
+	return len(b) == 0
 }
 
 // poke wakes the committer, or keeps it from its next sleep.
@@ -71,47 +128,87 @@ func (q *queue) poke() {
 	}
 }
 
-// waiting is how many jobs wait, and their bytes.
-func (q *queue) waiting() (jobs int, bytes int64) {
+// due tells whether there is something to commit now, and otherwise in how long there will be, or below 0.
+func (q *queue) due() (now bool, in time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.jobs) - q.first, q.bytes
+	switch {
+	case len(q.jobs) == q.first:
+		return false, -1
+	case q.urgent > 0 || q.bytes > patientBytes:
+		return true, 0
+	}
+	in = patience - time.Since(q.since)
+	return in <= 0, max(in, 0)
+}
+
+// waiting is how many urgent jobs wait and what they weigh, and the bytes of all.
+func (q *queue) waiting() (urgent int, weight, bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.urgent, q.weight, q.bytes
+}
+
+// oldest is when the first of those that wait came.
+func (q *queue) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.since
 }
 
 // takeBytes bounds a frame that is made of many batches: a commit is to be short, and a damaged frame to lose little.
 const takeBytes = 4 << 20
 
-// take moves the oldest jobs to into, of at most so many bytes or one job, and tells how many bytes they are.
-func (q *queue) take(into []job, most int64) (_ []job, bytes int64) {
+// taken is what jobs that were taken are together.
+type taken struct {
+	bytes  int64
+	urgent int
+	weight int64 // as in queue
+}
+
+// take moves the oldest jobs to into, of at most so many bytes or one job.
+func (q *queue) take(into []job, most int64) (_ []job, t taken) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.want, q.since = 0, time.Now()
 	n := q.first
 	for ; n < len(q.jobs); n++ {
 		size := int64(len(q.jobs[n].batch.Bytes()))
-		if n > q.first && bytes+size > most {
+		if n > q.first && t.bytes+size > most {
 			break
 		}
-		bytes += size
+		t.bytes += size
 	}
 	into = append(into, q.jobs[q.first:n]...)
 	clear(q.jobs[q.first:n])
+	if n == len(q.jobs) {
+		t.urgent, t.weight = q.urgent, q.weight
+	} else {
+		for i := range into {
+			if b := into[i].batch.Bytes(); !onlyAcks(b) {
+				t.urgent++
+				t.weight += int64(len(b)) + 1
+			}
+		}
+	}
 	switch q.first = n; {
 	case n == len(q.jobs):
 		q.first, q.jobs = 0, reuse(q.jobs)
 	case n > keepJobs && n > len(q.jobs)/2:
 		q.first, q.jobs = 0, q.jobs[:copy(q.jobs, q.jobs[n:])]
 	}
-	if q.bytes -= bytes; q.bytes < slowBelow {
+	q.urgent -= t.urgent
+	q.weight -= t.weight
+	if q.bytes -= t.bytes; q.bytes < slowBelow {
 		q.slow.Store(false)
 	}
-	return into, bytes
+	return into, t
 }
 
-// sleep waits until so many jobs wait (0: whatever comes), somebody pokes, or d has passed; below 0 that is without end.
-func (q *queue) sleep(want int, d time.Duration, t *time.Timer) {
+// sleep waits until urgent jobs weigh so much (0: whatever comes), somebody pokes, or d has passed; below 0 that is without end.
+func (q *queue) sleep(want int64, d time.Duration, t *time.Timer) {
 	q.mu.Lock()
-	if want > 0 && len(q.jobs)-q.first >= want {
+	if want > 0 && q.weight >= want {
 		q.mu.Unlock()
 		return
 	}
@@ -129,11 +226,31 @@ func (q *queue) sleep(want int, d time.Duration, t *time.Timer) {
 	}
 }
 
+// doze is a sleep that is short, or shorter still when urgent jobs weigh so much; pokes do not end it. False: it cannot be.
+func (q *queue) doze(want int64, d time.Duration) bool {
+	if !q.alarm.set(d) {
+		return false
+	}
+	q.mu.Lock()
+	q.want, q.nap = want, q.weight < want
+	nap := q.nap
+	q.mu.Unlock()
+	if nap {
+		q.alarm.wait()
+	}
+	q.mu.Lock()
+	q.want, q.nap = 0, false
+	q.mu.Unlock()
+	return true
+}
+
 // shut closes the queue if nothing waits, and tells whether it is closed.
 func (q *queue) shut() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed = q.closed || len(q.jobs) == q.first
+	if q.closed = q.closed || len(q.jobs) == q.first; q.closed {
+		q.later.Stop()
+	}
 	return q.closed
 }
 
@@ -145,11 +262,4 @@ func reuse(jobs []job) []job {
 		return nil
 	}
 	return jobs[:0]
-}
-
-// oldest is when the first of those that wait came.
-func (q *queue) oldest() time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.since
 }

@@ -21,7 +21,7 @@ func (g *Log) Stats() store.Stats {
 
 // snapshot is the committer's part of the Stats.
 func (c *committer) snapshot() store.Stats {
-	_, waitingBytes := c.queue.waiting()
+	_, _, waitingBytes := c.queue.waiting()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
