@@ -250,6 +250,9 @@ func chain(t *testing.T, parts Parts) {
 	for id, got := range seen {
 		got.check(t, id, books)
 	}
+	if r.mem != nil {
+		audit(t, r.Broker, r.mem)
+	}
 }
 
 // check holds what came against what was promised: all of it, at QoS 2 once, in order.

@@ -18,6 +18,7 @@ type holder struct {
 	store     store.Store // nil: nothing outlives the process and nothing is held
 	batch     *store.Batch
 	retained  retainedNotes // what the batch will have of retained messages
+	begins    bool          // it begins a session
 	free      []*store.Batch
 	seq       uint64 // of the batch being filled
 	committed uint64 // all batches up to this one are
@@ -98,15 +99,39 @@ func (l *loop) dropHeld(c *conn) {
 	}
 }
 
-// commit hands the pass's batch to the store.
+// commit hands the pass's batch to the store. Where that commits at once, who waited for it may go on with input that was
+// kept: what that puts into the next batch is handed over as well, before other loops are told of it.
 func (l *loop) commit() {
-	h := &l.hold
-	if h.store == nil || h.empty() {
+	for l.hold.store != nil && !l.hold.empty() {
+		if seq, last := l.appendBatch(); last {
+			l.landed(seq, nil)
+		}
+	}
+}
+
+// commitBegun hands over what the batch has so far if it begins a session: before anybody can send that one something. The
+// store takes no delivery to a session that it does not know, and other loops do not wait for this one's pass to end.
+func (l *loop) commitBegun() {
+	if !l.hold.begins {
 		return
 	}
+	if seq, last := l.appendBatch(); last { // it is heard of behind the packet that is being handled
+		l.hold.flying[0].done = true
+		l.post(func(l *loop) {
+			if l.hold.committed < seq { // unless that was with the one before
+				l.landed(seq, nil)
+			}
+		})
+	}
+}
+
+// appendBatch hands the batch over and begins the next one. last says that it is committed, and that this loop has heard
+// of all before it: the caller lets it land.
+func (l *loop) appendBatch() (seq uint64, last bool) {
+	h := &l.hold
 	l.markClock()
 	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended, holds: len(h.retained.topics) > 0}
-	h.conns, h.late, h.ended = nil, nil, nil
+	h.conns, h.late, h.ended, h.begins = nil, nil, nil, false
 	h.seq++
 	if n := len(h.free); n > 0 {
 		h.batch, h.free = h.free[n-1], h.free[:n-1]
@@ -121,13 +146,11 @@ func (l *loop) commit() {
 	} else {
 		committed = h.store.Append(f.batch, done)
 	}
-	if committed {
-		if len(h.flying) > 1 {
-			h.flying[len(h.flying)-1].done = true
-			return
-		}
-		l.landed(f.seq, nil)
+	if committed && len(h.flying) > 1 {
+		h.flying[len(h.flying)-1].done = true
+		return f.seq, false
 	}
+	return f.seq, committed
 }
 
 // landed is the store's answer about the oldest batch on its way.

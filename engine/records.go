@@ -27,7 +27,7 @@ func (l *loop) storeSession(s *sess) bool {
 		return true
 	}
 	if s.ID == 0 {
-		s.ID = l.newID()
+		s.ID, l.hold.begins = l.newID(), true
 		s.created = uint32(max(l.b.wall().Unix(), 0))
 		l.b.slots.SetName(s.Slot, s.ID)
 	}

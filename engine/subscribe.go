@@ -13,6 +13,7 @@ import (
 // subscribe is a SUBSCRIBE: each filter as if it had come alone, one SUBACK for all.
 // [MQTT-3.8.4-1] [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT-3.9.3-1]
 func (l *loop) subscribe(c *conn, flags byte, body []byte) {
+	l.commitBegun()
 	p := &l.in.subscribe
 	if err := p.Decode(c.peer(), flags, body); err != nil {
 		c.fail(err)

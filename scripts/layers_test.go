@@ -95,7 +95,7 @@ var layers = map[string]layer{
 	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
 	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
-	"engine/enginetest/rig":        {imports: "engine codec codec/mqtt"},
+	"engine/enginetest/rig":        {imports: "engine engine/store codec codec/mqtt"},
 	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
 	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/crash":      {imports: "codec/mqtt engine/auth engine/enginetest/rig", tests: "engine engine/store engine/store/seglog engine/store/vfs engine/store/vfs/faultfs"},

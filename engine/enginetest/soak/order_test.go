@@ -53,6 +53,9 @@ func TestSoakOfNumberedMessagesLosesAndDoublesNone(t *testing.T) {
 			f := &feed{t: t, b: rig.Start(t, cfg, engine.Parts{Store: c.store}), end: time.Now().Add(rig.Long(t, 500*time.Millisecond)), window: window}
 			defer steer(t, c.store)()
 			f.run()
+			if c.store != nil {
+				f.b.Audit(c.store)
+			}
 			f.b.Forward(2 * lifetime * time.Second)
 			f.b.Empty(0)
 		})

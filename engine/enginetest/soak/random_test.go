@@ -66,6 +66,10 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 			s := newStorm(t, cfg, parts)
 			defer steer(t, parts.Store)()
 			s.rage(rig.Long(t, 600*time.Millisecond))
+			s.bury()
+			if parts.Store != nil {
+				s.b.Audit(parts.Store)
+			}
 			s.calm()
 		})
 	}
