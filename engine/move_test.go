@@ -145,6 +145,9 @@ func TestAStateThatChangesItsKeeperIsWhole(t *testing.T) {
 				for _, w := range []*wire{sub, pub, late} {
 					w.Close()
 				}
+				until(t, "all to have left", func() bool {
+					return r.Stats().ClientsConnected == 0 && inventory(t, r.Broker).Uncommitted == 0
+				})
 			}
 			check(r, "afterwards")
 			if next != nil {
@@ -313,23 +316,60 @@ func TestOnlyWhoTakesAPlaceReadsAheadInTheStore(t *testing.T) {
 	}
 }
 
-// A disk that has failed holds nobody: the next process may find it in order.
-func TestABrokerWhoseStoreHasFailedCanBeReplaced(t *testing.T) {
-	mem := store.NewMemory()
-	r := newRelay(t, settings(), Parts{Store: mem})
-	r.join("sub").subscribe(0, 1, "t")
-	until(t, "the commits", func() bool { return inventory(t, r.Broker).Uncommitted == 0 })
-	good := mem.Reopen()
-	mem.Fail(errors.New("input/output error"))
-	before := r.Broker
-	next, state := r.leave()
-	next.parts.State, next.parts.Store = state, good
-	if err := next.Start(); err != nil {
-		t.Fatal(err)
+// stuck is a store that cannot be closed in order.
+type stuck struct {
+	*store.Memory
+	errs []error // of one Close after the other
+}
+
+func (s *stuck) Close(ctx context.Context) error {
+	err := s.Memory.Close(ctx)
+	if len(s.errs) > 0 {
+		err, s.errs = s.errs[0], s.errs[1:]
 	}
-	r.Broker, r.mem = next, good
-	r.ends.Go(func() { stop(t, before) })
-	if _, present := r.joined("sub"); !present {
-		t.Error("no session present")
+	return err
+}
+
+// A disk that has failed or is full holds nobody: the next process may find it in order.
+func TestABrokerWhoseStoreIsStuckCanBeReplaced(t *testing.T) {
+	for name, stick := range map[string]func(*store.Memory){
+		"it has failed": func(m *store.Memory) { m.Fail(errors.New("input/output error")) },
+		"it is full":    func(m *store.Memory) { m.SetPressure(store.Full) },
+		"it is well":    func(*store.Memory) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := store.NewMemory()
+			r := newRelay(t, settings(), Parts{Store: &stuck{mem, []error{errors.New("not all is written")}}})
+			r.join("sub").subscribe(0, 1, "t")
+			until(t, "the commits", func() bool { return inventory(t, r.Broker).Uncommitted == 0 })
+			good := mem.Reopen()
+			stick(mem)
+			parts := r.parts
+			var err error
+			if parts.Sockets, err = r.Sockets(); err != nil {
+				t.Fatal(err)
+			}
+			var state bytes.Buffer
+			err = r.HandOver(soon(t), &state)
+			if name == "it is well" {
+				if err == nil {
+					t.Error("what was not written is not told")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("hand over: %v", err)
+			}
+			before := r.Broker
+			parts.State, parts.Store = &state, good
+			r.Broker, r.mem = unstarted(t, r.cfg, parts), good
+			if err := r.Start(); err != nil {
+				t.Fatal(err)
+			}
+			r.ends.Go(func() { stop(t, before) })
+			if _, present := r.joined("sub"); !present {
+				t.Error("no session present")
+			}
+		})
 	}
 }

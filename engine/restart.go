@@ -90,8 +90,25 @@ func (b *Broker) HandOver(ctx context.Context, w io.Writer) error {
 	if err := b.export(w); err != nil || b.parts.Store == nil {
 		return err
 	}
+	return b.release(ctx)
+}
+
+// release closes the store. One that has failed, or has no room, leaves something undone that nobody was told of: that is no
+// reason to keep the next process from what it has.
+func (b *Broker) release(ctx context.Context) error {
+	stuck := b.parts.Store.Pressure() >= store.Full
+	if stuck {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, flushGrace)
+		defer cancel()
+	}
 	b.released = true
-	if err := b.parts.Store.Close(ctx); err != nil {
+	err := b.parts.Store.Close(ctx)
+	switch {
+	case err == nil:
+	case stuck:
+		b.log.Warn("the store is handed over as it is on the disk", "err", err)
+	default:
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil
@@ -148,11 +165,11 @@ func (l *loop) flushed() bool {
 }
 
 // settled tells whether no session and no message is on its way between loops. What one loop tells another arrives before
-// the visit after next.
+// the visit after next. What a store without room has not committed is not waited for.
 func (b *Broker) settled() bool {
 	quiet := b.all(func(l *loop) bool {
 		return len(l.pending) == 0 && l.fence.answers == 0 && len(l.fence.moving)+len(l.fence.next)+len(l.hold.moving) == 0 &&
-			!l.uncommitted() && !slices.ContainsFunc(l.out, func(list []fanout.Item) bool { return len(list) > 0 })
+			(!l.uncommitted() || l.pressure() == store.Full) && !slices.ContainsFunc(l.out, func(list []fanout.Item) bool { return len(list) > 0 })
 	})
 	for range 4 {
 		if !quiet() {
