@@ -48,10 +48,11 @@ func NewDelayedMemory() *Memory {
 	return m
 }
 
-// Recover implements Store.
+// Recover implements Store. Unlike others, a Memory may also be asked while it is open, and takes appends before.
 func (m *Memory) Recover(ctx context.Context, visit func(*Record) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.closed, m.closing, m.cut = false, nil, false
 	return m.st.visit(func(r *Record) error {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -186,26 +186,6 @@ func closeCommits(h *harness) {
 	h.compare(h.live(), want)
 }
 
-func afterClose(h *harness) {
-	h.commit(func(b *store.Batch) { b.Session(ses(1)) })
-	h.shut()
-	var b store.Batch
-	b.Session(ses(2))
-	done := make(chan error, 2)
-	if h.s.Append(&b, func(err error) { done <- err }) {
-		h.Fatal("Append after Close: got committed")
-	}
-	if err := <-done; !errors.Is(err, store.ErrClosed) {
-		h.Errorf("Append after Close: got %v, want ErrClosed", err)
-	}
-	h.s.Load([]store.Ref{1}, func(_ []store.Message, err error) { done <- err })
-	if err := <-done; !errors.Is(err, store.ErrClosed) {
-		h.Errorf("Load after Close: got %v, want ErrClosed", err)
-	}
-	h.s = h.reopen()
-	h.compare(h.live(), []string{sesLine(1)})
-}
-
 func recoverStops(h *harness) {
 	h.commit(func(b *store.Batch) {
 		for id := uint64(1); id <= 10; id++ {

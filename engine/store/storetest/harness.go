@@ -36,13 +36,20 @@ func (h *harness) commit(fill func(b *store.Batch)) {
 
 func (h *harness) wait(what string, done chan error) {
 	h.Helper()
+	if err := h.err(what, done); err != nil {
+		h.Fatalf("%s: got %v, want nil", what, err)
+	}
+}
+
+// err waits for what something ends with.
+func (h *harness) err(what string, done chan error) error {
+	h.Helper()
 	select {
 	case err := <-done:
-		if err != nil {
-			h.Fatalf("%s: got %v, want nil", what, err)
-		}
+		return err
 	case <-time.After(patience):
 		h.Fatalf("%s: not done after %v", what, patience)
+		return nil
 	}
 }
 

@@ -34,8 +34,12 @@ func Run(t *testing.T, open Open) {
 		{"loops may append at once", appendAtOnce},
 		{"a batch is the caller's again after its commit", batchIsReturned},
 		{"Load gives messages in the order asked", load},
+		{"Load finds what was appended before it", loadFindsAppended},
+		{"a batch of nothing is told in its turn", nothing},
 		{"Close commits what was appended", closeCommits},
+		{"Close fails the rest when its time is over", closeLate},
 		{"nothing is committed after Close", afterClose},
+		{"Recover opens a closed store again", recoverAgain},
 		{"Recover stops at an error and at the end of its context", recoverStops},
 		{"random schedules end in the state that their records mean", random},
 	} {
