@@ -104,6 +104,7 @@ func (b *Broker) release(ctx context.Context) error {
 	}
 	b.released = true
 	err := b.parts.Store.Close(ctx)
+	b.onLoops(func(l *loop) { l.hold.store = nil }) // what ends with the loops is not for us to write down any more
 	switch {
 	case err == nil:
 	case stuck:
