@@ -123,12 +123,12 @@ func TestALongChurnKeepsItsStateInBoundedSpace(t *testing.T) {
 			twin := store.NewMemory()
 			w := newChurn(3, 4)
 			reclaimed, copied, written := uint64(0), uint64(0), uint64(0)
-			for round := range 6 {
+			for round := range 4 {
 				g := seglog.New(o)
 				state(t, g)
 				var batches [8]store.Batch
 				var done [8]chan error
-				for i := range 2000 {
+				for i := range 1000 {
 					b := &batches[i%8]
 					if done[i%8] != nil {
 						if err := answer(t, done[i%8]); err != nil {
