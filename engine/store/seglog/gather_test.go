@@ -10,7 +10,7 @@ import (
 )
 
 func onMemory(t *testing.T, gather time.Duration) *seglog.Log {
-	g := recovered(t, seglog.Options{Dir: "/log", FS: faultfs.NewMem(1 << 30), Gather: gather, Logger: logger(t)})
+	g := recovered(t, seglog.Options{Dir: "/log", FS: faultfs.NewMem(1 << 30), SegmentSize: 1 << 20, Gather: gather, Logger: logger(t)})
 	commit(t, g, func(b *store.Batch) { b.Session(&store.Session{ID: 1}) })
 	return g
 }
