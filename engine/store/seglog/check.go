@@ -25,13 +25,8 @@ func Check(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	defer r.close()
-	gone := r.finish()
-	var torn int64
-	if p := r.last(); p != nil && p.cut {
-		torn = p.rest
-	}
-	report := r.report(&k, gone)
-	report.Recovery = r.recovery(torn)
+	report := r.report(&k, r.finish())
+	report.Recovery = r.recovery(r.torn())
 	report.Recovery.Took = time.Since(began)
 	report.Recovery.Holes, report.Earlier = nil, nil
 	for _, p := range r.parts {

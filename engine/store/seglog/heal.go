@@ -15,7 +15,7 @@ import (
 // new file, there is a view instead, and the damaged one stays.
 func (x *opening) heal() (holes []store.Hole, err error) {
 	for _, p := range x.r.parts {
-		if len(p.damages) == 0 || p.cut && !p.frames {
+		if len(p.damages) == 0 {
 			continue
 		}
 		name := ""

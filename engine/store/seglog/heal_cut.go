@@ -8,14 +8,19 @@ import (
 // cut takes off the end of the log what was torn: it is written over with zeroes, so that no later frame is ever taken for the one
 // before it. A last segment of which no frame is there goes altogether.
 func (x *opening) cut() error {
-	p := x.r.last()
-	if p == nil || !p.cut {
-		return nil
+	x.torn += x.r.torn()
+	for p := x.r.last(); p != nil && p.cut; p = x.r.last() {
+		if !p.empty() {
+			return x.wipe(p)
+		}
+		if err := x.removeEmpty(p); err != nil {
+			return err
+		}
 	}
-	x.torn += p.rest
-	if !p.frames {
-		return x.removeEmpty(p)
-	}
+	return nil
+}
+
+func (x *opening) wipe(p *part) error {
 	zeroes := make([]byte, min(p.rest, windowSize))
 	for off, end := p.at, p.at+p.rest; off < end; {
 		n, err := p.seg.file.WriteAt(zeroes[:min(int64(len(zeroes)), end-off)], off)

@@ -161,8 +161,10 @@ func (x *opening) readAndHeal(ids []uint32) (found []store.Hole, err error) {
 		if found = append(found, holes...); err != nil {
 			return found, err
 		}
-		if p := x.r.last(); p.cut && len(p.damages) > 0 {
-			x.torn += p.rest // of which the healed file has nothing
+		for _, p := range x.r.parts {
+			if p.cut && len(p.damages) > 0 {
+				x.torn += p.rest // of which the healed file has nothing
+			}
 		}
 		x.r.close()
 		if ids, err = listSegments(x.fs, x.dir); err != nil {

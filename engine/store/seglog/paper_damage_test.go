@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/engine/store/vfs"
@@ -214,3 +215,5 @@ func sealed(b []byte) []byte {
 	binary.LittleEndian.PutUint32(b[headerCRC:], crc32.Checksum(b[:headerCRC], castagnoli))
 	return b
 }
+
+func unix(s int64) time.Time { return time.Unix(s, 0) }

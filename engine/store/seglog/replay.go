@@ -80,7 +80,7 @@ func (r *replayer) read(ctx context.Context, ids []uint32) error {
 			return err
 		}
 	}
-	return nil
+	return r.end()
 }
 
 func (r *replayer) last() *part {
@@ -165,18 +165,20 @@ func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 			if err != nil {
 				return fmt.Errorf("%s, offset %d: %w", p.seg.path, f.off, err)
 			}
-			if readable {
-				r.frame(p, &f)
-				p.at, fresh = s.at, false
+			if fresh = false; !readable {
+				r.unreadable(p, s, &f)
 				continue
 			}
+			r.frame(p, &f)
+			p.at = s.at
+			continue
 		}
 		if r.live && !fresh {
 			// It may have been written since the window was read.
 			s.at, s.window, fresh = p.at, nil, true
 			continue
 		}
-		ended, err := r.gap(p, s, ok, last)
+		ended, err := r.gap(p, s, last)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.seg.path, err)
 		}

@@ -1,18 +1,12 @@
 package seglog
 
-// gap is called where the next frame should be and is not, or cannot be read though it is there (present). It says whether
-// the segment is over. Behind damage it notes what is missing and puts the scanner onto the next readable frame.
-func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err error) {
-	from := p.at
+import "fmt"
+
+// gap is called where the next frame should be and is not. It says whether the segment is over. Behind damage it notes what is missing
+// and puts the scanner onto the next frame.
+func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
 	s.at = p.at
-	if present {
-		if f, ok, err := s.frame(p.at); err != nil {
-			return false, err
-		} else if ok && r.follows(&f) {
-			from++ // it is the next one, but what is in it is not readable
-		}
-	}
-	next, found, err := s.find(from, r.lsn)
+	next, found, err := s.find(p.at, r.lsn)
 	if err != nil {
 		return false, err
 	}
@@ -22,7 +16,7 @@ func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err
 	if r.live {
 		// A frame that is there says that those before it are: maybe now the missing one is.
 		s.window = nil
-		if f, ok, err := s.frame(p.at); err != nil || ok && r.follows(&f) && from == p.at {
+		if f, ok, err := s.frame(p.at); err != nil || ok && r.follows(&f) {
 			return false, err
 		}
 	}
@@ -43,9 +37,27 @@ func (r *replayer) gap(p *part, s *scanner, present, last bool) (ended bool, err
 		}
 	}
 	r.hurt(p, d)
-	r.lsn, r.begun = next.lsn-1, true
-	p.at, s.at = next.off, next.off
+	r.pass(p, s, next.lsn-1, next.off)
 	return false, nil
+}
+
+// unreadable is called at a frame that is the next one, and holds, but what is in it cannot be read.
+func (r *replayer) unreadable(p *part, s *scanner, f *frame) {
+	d := damage{off: f.off, bytes: f.size(), first: f.lsn, last: f.lsn, lsn: f.lsn, reason: "a frame holds what cannot be read"}
+	if f.typ == frameHole {
+		if d.first = r.lsn + 1; d.first > d.last {
+			d.first, d.last = 0, 0
+		}
+	}
+	r.index.lost()
+	p.damages = append(p.damages, d)
+	r.pass(p, s, f.lsn, f.end())
+}
+
+// pass goes on behind damage, as if the frame with this LSN had been read.
+func (r *replayer) pass(p *part, s *scanner, lsn uint64, at int64) {
+	r.lsn, r.begun, r.skipped = lsn, true, false
+	p.at, s.at = at, at
 }
 
 // hurt notes a damage at the place that it belongs to. LSNs that are missing between two segments were in the file that is missing
@@ -104,9 +116,34 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 
 // tear says that what is behind the last frame was torn. If there is none, it is the whole file, and its header is no loss.
 func (p *part) tear() {
-	if p.cut = true; !p.frames {
+	if p.cut = true; !p.frames && len(p.damages) == 1 && p.damages[0].last == 0 {
 		p.damages = nil
 	}
+}
+
+// empty tells of a last segment that it is torn as a whole.
+func (p *part) empty() bool { return p.cut && !p.frames && len(p.damages) == 0 }
+
+// end looks at what is before a last segment that was not begun: that is the last one then.
+func (r *replayer) end() error {
+	for i := len(r.parts) - 1; i > 0 && r.parts[i].empty(); i-- {
+		p := r.parts[i-1]
+		if p.absent || p.cut {
+			break
+		}
+		if err := r.tail(p, newScanner(p.seg.file, r.who, p.seg.alloc, p.at), true); err != nil {
+			return fmt.Errorf("read %s: %w", p.seg.path, err)
+		}
+	}
+	return nil
+}
+
+// torn is how many bytes at the end of the log were torn.
+func (r *replayer) torn() (n int64) {
+	for i := len(r.parts) - 1; i >= 0 && r.parts[i].cut; i-- {
+		n += r.parts[i].rest
+	}
+	return n
 }
 
 // neverDurable tells whether no readable frame from next on knew that the frame first was on the disk. Then the power was cut before

@@ -21,6 +21,7 @@ type scanner struct {
 
 	window []byte
 	from   int64 // of the window's first byte in the file
+	step   int64 // how much is read at once
 }
 
 // frame is one that was read. The body is good until the scanner reads on.
@@ -41,7 +42,7 @@ const pageSize = 4096
 
 // newScanner reads frames from at on.
 func newScanner(file vfs.File, who identity, size, at int64) *scanner {
-	return &scanner{file: file, who: who, size: size, at: at}
+	return &scanner{file: file, who: who, size: size, at: at, step: windowSize}
 }
 
 // next reads the frame at s.at and moves behind it. When there is none, or a damaged one, it does not move and says no. The
@@ -63,7 +64,7 @@ func (s *scanner) frame(off int64) (f frame, ok bool, err error) {
 	if !ok || head.size() > s.size-off {
 		return f, false, nil
 	}
-	if head.size() > windowSize { // it may only claim to be
+	if head.size() > s.step { // it may only claim to be
 		if sum, err := s.checksum(off+frameCRCFrom, off+head.size()); err != nil || sum != head.crc {
 			return f, false, err
 		}
@@ -92,7 +93,7 @@ func (s *scanner) find(off int64, after uint64) (f frame, ok bool, err error) {
 // rest is how many bytes from an offset on are before the last one that is not zero.
 func (s *scanner) rest(off int64) (n int64, err error) {
 	for at := off; at < s.size; {
-		b, err := s.bytes(at, int(min(windowSize, s.size-at)))
+		b, err := s.bytes(at, int(min(s.step, s.size-at)))
 		if err != nil {
 			return n, err
 		}
@@ -110,7 +111,7 @@ func (s *scanner) rest(off int64) (n int64, err error) {
 // checksum is the CRC of a part of the file.
 func (s *scanner) checksum(from, to int64) (sum uint32, err error) {
 	for from < to {
-		b, err := s.bytes(from, int(min(windowSize, to-from)))
+		b, err := s.bytes(from, int(min(s.step, to-from)))
 		if err != nil {
 			return 0, err
 		}
@@ -126,7 +127,7 @@ func (s *scanner) bytes(off int64, n int) ([]byte, error) {
 	if off >= s.from && off+int64(n) <= s.from+int64(len(s.window)) {
 		return s.window[off-s.from:][:n], nil
 	}
-	size := int(max(0, min(int64(max(n, windowSize)), s.size-off)))
+	size := int(max(0, min(max(int64(n), s.step), s.size-off)))
 	kept := 0
 	if off > s.from && off < s.from+int64(len(s.window)) {
 		kept = len(s.window) - int(off-s.from)
@@ -198,7 +199,7 @@ func (s *scanner) marker(off int64) (int64, error) {
 	var marker [8]byte
 	binary.LittleEndian.PutUint64(marker[:], s.who.marker)
 	for off+frameSize <= s.size {
-		b, err := s.bytes(off, int(min(windowSize, s.size-off)))
+		b, err := s.bytes(off, int(min(s.step, s.size-off)))
 		if err != nil {
 			return -1, err
 		}
