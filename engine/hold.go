@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -28,6 +30,10 @@ type holder struct {
 	pressure  store.Pressure // of the store, after the last batch
 	moving    []moving       // sessions to be handed over once what was stored for them is committed
 	ended     []string       // clients whose session the present batch ends
+
+	spareConns spares[*conn]
+	spareLate  spares[lateDelivery]
+	spareHeld  spares[held] // of connections that wait for nothing any more
 }
 
 // flight is a batch that the store has not confirmed.
@@ -68,6 +74,9 @@ func (l *loop) answer(c *conn, o outItem, need bool) {
 		batch = c.x.held[len(c.x.held)-1].batch
 	}
 	x := c.extras()
+	if x.held == nil {
+		x.held = l.hold.spareHeld.take()
+	}
 	x.held = append(x.held, held{batch, o})
 	if need {
 		l.hold.conns = append(l.hold.conns, c)
@@ -95,6 +104,7 @@ func (l *loop) dropHeld(c *conn) {
 		c.x.held[i].item.release(l)
 	}
 	if c.x != nil {
+		l.hold.spareHeld.give(c.x.held)
 		c.x.held = nil
 	}
 }
@@ -131,7 +141,7 @@ func (l *loop) appendBatch() (seq uint64, last bool) {
 	h := &l.hold
 	l.markClock()
 	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended, holds: len(h.retained.topics) > 0}
-	h.conns, h.late, h.ended, h.begins = nil, nil, nil, false
+	h.conns, h.late, h.ended, h.begins = h.spareConns.take(), h.spareLate.take(), nil, false
 	h.seq++
 	if n := len(h.free); n > 0 {
 		h.batch, h.free = h.free[n-1], h.free[:n-1]
@@ -139,7 +149,8 @@ func (l *loop) appendBatch() (seq uint64, last bool) {
 		h.batch = &store.Batch{}
 	}
 	h.flying = append(h.flying, f)
-	done := func(err error) { l.post(func(l *loop) { l.landed(f.seq, err) }) }
+	this := f.seq
+	done := func(err error) { l.post(func(l *loop) { l.landed(this, err) }) }
 	committed := false
 	if f.holds {
 		committed = l.appendRetained(&f, done)
@@ -148,9 +159,9 @@ func (l *loop) appendBatch() (seq uint64, last bool) {
 	}
 	if committed && len(h.flying) > 1 {
 		h.flying[len(h.flying)-1].done = true
-		return f.seq, false
+		return this, false
 	}
-	return f.seq, committed
+	return this, committed
 }
 
 // landed is the store's answer about the oldest batch on its way.
@@ -160,10 +171,7 @@ func (l *loop) landed(seq uint64, err error) {
 	if f.seq != seq {
 		panic("engine: the store confirmed batches out of order")
 	}
-	h.flying[0] = flight{}
-	if h.flying = h.flying[1:]; len(h.flying) == 0 {
-		h.flying = nil
-	}
+	h.flying = slices.Delete(h.flying, 0, 1) // few are on their way
 	h.committed = seq
 	if f.holds {
 		l.b.unsettled.Add(-1)
@@ -188,6 +196,8 @@ func (l *loop) landed(seq uint64, err error) {
 		}
 		l.letGo(c)
 	}
+	h.spareLate.give(f.late)
+	h.spareConns.give(f.conns)
 	if err != nil {
 		l.b.doubtful.add(f.ended)
 		l.notice(noticeStoreLost, "err", err)
@@ -279,8 +289,10 @@ func (l *loop) letGo(c *conn) {
 	case 0:
 		return
 	case len(list):
+		l.hold.spareHeld.give(list)
 		c.x.held = nil
 	default:
+		clear(list[:n])
 		c.x.held = list[n:]
 	}
 	switch {
