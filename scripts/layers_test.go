@@ -92,14 +92,15 @@ var layers = map[string]layer{
 	"bench/compare": {imports: "bench bench/internal/human bench/internal/pki codec/client codec/mqtt" + yaml, tests: "engine"},
 
 	// on top of the core
-	"perf":                         {tests: "codec/mqtt codec/flow trie fanout engine"},
-	"engine/enginetest":            {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
-	"engine/enginetest/matrix":     {imports: "engine/enginetest"},
-	"engine/enginetest/rig":        {imports: "engine engine/store codec codec/mqtt"},
-	"engine/enginetest/soak":       {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
-	"engine/enginetest/badinput":   {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
-	"engine/enginetest/crash":      {imports: "codec/mqtt engine/auth engine/enginetest/rig", tests: "engine engine/store engine/store/seglog engine/store/vfs engine/store/vfs/faultfs"},
-	"engine/enginetest/transcript": {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
+	"perf":                           {tests: "codec/mqtt codec/flow trie fanout engine"},
+	"engine/enginetest":              {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
+	"engine/enginetest/matrix":       {imports: "engine/enginetest"},
+	"engine/enginetest/rig":          {imports: "engine engine/store codec codec/mqtt"},
+	"engine/enginetest/soak":         {tests: "engine/enginetest/rig engine engine/store engine/auth codec/mqtt"},
+	"engine/enginetest/badinput":     {tests: "engine/enginetest/rig engine engine/store engine/auth codec codec/codectest codec/mqtt engine/internal/certs/certstest"},
+	"engine/enginetest/crash":        {imports: "codec/mqtt engine engine/auth engine/store/seglog engine/store/vfs engine/store/vfs/faultfs engine/enginetest/rig", tests: "engine/store engine/plugin/admin"},
+	"engine/enginetest/crash/victim": {imports: "engine/enginetest/crash"},
+	"engine/enginetest/transcript":   {imports: "", tests: "engine engine/store engine/auth codec/mqtt"},
 
 	"engine/plugin/admin": {imports: "engine engine/store codec/mqtt" + prometheus, tests: "codec/client engine/internal/certs/certstest"},
 

@@ -76,7 +76,7 @@ func (d *device) connect(p *mqtt.Connect) (present, ok bool) {
 // resume brings the session to a new connection, or begins it.
 func (d *device) resume(p *mqtt.Connect) (present, ok bool) {
 	if d.s == nil {
-		d.s = d.f.Ledger.session(d.id, nil)
+		d.s = d.f.Ledger.session(d.id, nil, nil)
 	}
 	if present, ok = d.connect(p); !ok {
 		return false, false
@@ -84,7 +84,7 @@ func (d *device) resume(p *mqtt.Connect) (present, ok bool) {
 	if d.v != mqtt.V31 && !p.CleanStart {
 		d.f.Ledger.present(d.s, present)
 	}
-	return d.v == mqtt.V31 || present, true // 3.1 does not say
+	return present || d.v == mqtt.V31, true // which does not say
 }
 
 // lost tells whether an error is the end of the connection.
@@ -147,7 +147,9 @@ func (d *device) receive(until time.Time, take func(packet any)) (open bool) {
 		if got == nil {
 			got = pong{}
 		}
-		take(got)
+		if !d.f.hear(d.c, func() { take(got) }) {
+			return false
+		}
 	}
 	return true
 }
@@ -189,9 +191,9 @@ func (d *device) next() uint16 {
 func (d *device) settle(sub *Sub, filter string, take func(packet any)) bool {
 	p := mqtt.Subscribe{ID: d.next(), Filters: []mqtt.Subscription{{Filter: []byte(filter), Options: sub.qos}}}
 	d.send(p.AppendTo(nil, d.v, 0))
-	granted := false
+	granted, refused := false, false
 	end := time.Now().Add(rig.Patience)
-	for open := true; open && !granted; {
+	for open := true; open && !granted && !refused; {
 		if time.Now().After(end) {
 			d.f.Ledger.Fault(Stuck, "%s waits for a SUBACK", d.id)
 			return false
@@ -201,7 +203,7 @@ func (d *device) settle(sub *Sub, filter string, take func(packet any)) bool {
 				take(packet)
 			} else if granted = a.ID == p.ID && a.Codes[0] == mqtt.Reason(sub.qos); granted {
 				d.f.Ledger.granted(d.s, sub)
-			} else {
+			} else if refused = a.Codes[0].Failed() && d.f.Ledger.mayRefuse(); !refused {
 				d.f.Ledger.Fault(Spoken, "%s: SUBACK %d %v, want %d and QoS %d", d.id, a.ID, a.Codes, p.ID, sub.qos)
 			}
 		})

@@ -2,7 +2,6 @@ package crash
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,8 @@ type Plan struct {
 	Window     int           // messages that a publisher has open at most
 	Pace       time.Duration // how long a publisher listens before it sends on
 	Patience   time.Duration // how long anything that is owed may take, after the last crash
+	Size       int           // of most payloads; 0: about fifty bytes
+	Hoarders   int           // beside publishers: so many who stay away until Release, and one who listens; 0: all sorts
 }
 
 // NewPlan is a fleet of ordinary size.
@@ -37,15 +38,19 @@ type Fleet struct {
 	last  atomic.Bool // subscribers come back once more
 	over  atomic.Bool // everybody leaves
 
+	hoarding atomic.Bool // hoarders stay away
+
 	pubs    []*publisher
 	subs    []*subscriber
 	wills   *wills
+	others  []func()
 	work    sync.WaitGroup // publishers
 	ears    sync.WaitGroup // all others
 	senders atomic.Int32   // publishers that are at work
 	hearers atomic.Int32   // subscribers that are
 
 	turnedAway atomic.Int64 // CONNECTs answered with ServerUnavailable
+	hearing    sync.RWMutex // held for reading while a packet is taken
 	mu         sync.Mutex
 	conns      map[*rig.Conn]struct{}
 	away       map[mqtt.Reason]int // DISCONNECTs by reason
@@ -54,6 +59,7 @@ type Fleet struct {
 // Launch makes the clients' sessions and lets them go on at random. addr is where the broker is, host and port.
 func Launch(plan Plan, addr func() string) *Fleet {
 	f := &Fleet{Ledger: NewLedger(), plan: plan, addr: addr, conns: map[*rig.Conn]struct{}{}, away: map[mqtt.Reason]int{}}
+	f.hoarding.Store(true)
 	f.man()
 	var ready sync.WaitGroup
 	for _, s := range f.subs {
@@ -71,57 +77,14 @@ func Launch(plan Plan, addr func() string) *Fleet {
 		f.senders.Add(1)
 		f.work.Go(func() { defer f.senders.Add(-1); p.run() })
 	}
-	f.ears.Go(f.wills.run)
-	for i := range 2 {
-		r := &reader{device: f.device(fmt.Sprint("reader", i))}
-		f.ears.Go(r.run)
-		m := &mayfly{device: f.device(fmt.Sprint("mayfly", i))}
-		f.ears.Go(m.run)
+	for _, run := range f.others {
+		f.ears.Go(run)
 	}
 	return f
 }
 
-func (f *Fleet) device(id string) device {
-	n := uint64(0)
-	for _, c := range []byte(id) {
-		n = n*131 + uint64(c)
-	}
-	rng := rand.New(rand.NewPCG(f.plan.Seed, n))
-	return device{f: f, id: id, rng: rng, v: pick(rng, []mqtt.Version{mqtt.V31, mqtt.V311, mqtt.V311, mqtt.V5, mqtt.V5})}
-}
-
-// man makes the clients.
-func (f *Fleet) man() {
-	for i := range f.plan.Publishers {
-		p := &publisher{device: f.device(fmt.Sprint("pub", i)), frugal: i%2 == 1}
-		p.source = f.Ledger.publisher(p.id)
-		f.pubs = append(f.pubs, p)
-	}
-	sub := func(name string, wants ...want) *subscriber {
-		s := &subscriber{device: f.device(name), wants: wants}
-		f.subs = append(f.subs, s)
-		return s
-	}
-	sub("all", want{"d/#", 2})
-	sub("all1", want{"d/#", 1})
-	sub("overlap", want{"d/#", 1}, want{"d/+/2/#", 2}, want{"d/+/+/a", 2})
-	for i := range 2 {
-		sub(fmt.Sprint("one", i), want{fmt.Sprintf("d/%d/#", i), 2})
-	}
-	for _, g := range []want{{"$share/g/d/#", 2}, {"$share/h/d/+/1/#", 1}} {
-		members := newGroup(g.filter)
-		for i := range 3 {
-			sub(fmt.Sprint("member-", g.filter[7:8], i), g).group = members
-		}
-	}
-	for i := range 2 {
-		sub(fmt.Sprint("fickle", i), want{"d/0/#", 2}).fickle = []want{{"d/1/+/a", 2}, {"d/2/#", 1}, {"d/+/+/b", 2}, {"d/+/1/#", 1}}
-		s := sub(fmt.Sprint("reborn", i), want{fmt.Sprintf("d/%d/#", i), 2})
-		s.reborn, s.v = true, mqtt.V5
-	}
-	sub("heir", want{"w/#", 2})
-	f.wills = newWills(f)
-}
+// Release lets the hoarders come and take what is theirs.
+func (f *Fleet) Release() { f.hoarding.Store(false) }
 
 // join enters a connection.
 func (f *Fleet) join(c *rig.Conn) {
@@ -138,14 +101,29 @@ func (f *Fleet) leave(c *rig.Conn) {
 	_ = c.Close()
 }
 
-// Cut ends all connections at once, as a broker's end does.
+// Cut ends all connections at once, as a broker's end does. Nothing that came on them is taken afterwards.
 func (f *Fleet) Cut() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	for c := range f.conns {
 		c.Cut()
 	}
 	clear(f.conns)
+	f.mu.Unlock()
+	f.hearing.Lock()
+	f.hearing.Unlock() //nolint:staticcheck // who was about to take something has done so
+}
+
+// hear takes a packet, if its connection is not cut.
+func (f *Fleet) hear(c *rig.Conn, take func()) (open bool) {
+	f.hearing.RLock()
+	defer f.hearing.RUnlock()
+	f.mu.Lock()
+	_, open = f.conns[c]
+	f.mu.Unlock()
+	if open {
+		take()
+	}
+	return open
 }
 
 func (f *Fleet) sentAway(r mqtt.Reason) {
@@ -224,9 +202,3 @@ func Name(faults []Fault) string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-// username is what a client says its name is.
-func username(clientID string) string { return "u-" + clientID }
-
-// Principal is who an authenticated client is.
-func Principal(username string) string { return "principal of " + username }

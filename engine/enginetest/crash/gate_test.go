@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -67,7 +68,7 @@ func (g *gate) shut() bool {
 	return g.dead
 }
 
-// kill shuts the gate.
+// kill shuts the gate. Before, the store may have come to a stop, so that what was said too early is heard.
 func (g *gate) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,8 +81,9 @@ func (g *gate) kill() {
 // late is a store in memory that commits at random moments, as long as its gate is open.
 type late struct {
 	*store.Memory
-	mu   sync.Mutex
-	jobs []job
+	mu    sync.Mutex
+	jobs  []job
+	stall atomic.Bool // nothing is committed any more
 }
 
 type job struct {
@@ -89,14 +91,15 @@ type job struct {
 	done func(error)
 }
 
-// reopened gives a broker's store each time it is called: what the one before has committed.
-func reopened(seed uint64) func() *gate {
+// onMemory lets the brokers live on what the one before has committed.
+func (h *home) onMemory() {
 	m := store.NewMemory()
-	return func() *gate {
+	h.open = func() *gate {
 		m = m.Reopen()
 		s := &late{Memory: m}
 		g := newGate(s)
-		go s.run(g.quit, rand.New(rand.NewPCG(seed, 0)))
+		h.stall = func() { s.stall.Store(true) }
+		go s.run(g.quit, rand.New(rand.NewPCG(h.rng.Uint64(), 0)))
 		return g
 	}
 }
@@ -116,7 +119,9 @@ func (s *late) run(quit <-chan struct{}, rng *rand.Rand) {
 			return
 		case <-time.After(time.Duration(rng.IntN(2000)) * time.Microsecond):
 			for range 1 + rng.IntN(20) {
-				s.step()
+				if !s.stall.Load() {
+					s.step()
+				}
 			}
 		}
 	}

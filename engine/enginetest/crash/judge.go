@@ -25,6 +25,22 @@ func (l *Ledger) missing() (list []string) {
 	return list
 }
 
+// Owes is how many messages a client has not got.
+func (l *Ledger) Owes(name string) (n int) {
+	l.lock()
+	defer l.mu.Unlock()
+	for _, s := range l.sessions {
+		if s.name == name && s.over == 0 {
+			l.each(func(m *message) {
+				if m.will == nil && s.got[m.key] == nil && l.entitled(s, m) {
+					n++
+				}
+			})
+		}
+	}
+	return n
+}
+
 // some is how many of a subscriber's missing messages are named.
 const some = 3
 

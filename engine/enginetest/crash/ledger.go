@@ -17,6 +17,8 @@ type Ledger struct {
 	losses   []loss
 	faults   []Fault
 	counts   Counts
+	failing  bool
+	filling  bool
 	retained map[string][]*message // by topic, in the order of sending
 	covers   map[[2]string]bool    // filter and topic: what matches has said
 }
@@ -73,6 +75,7 @@ type message struct {
 	size        int
 	sent, acked int64
 	refused     bool // it was answered with an error
+	again       bool // it was sent more than once
 	will        *Will
 }
 
@@ -158,6 +161,35 @@ func (l *Ledger) acknowledged(m *message) {
 		m.acked = now
 		l.counts.Acked++
 	}
+}
+
+// repeat notes that a message is sent once more.
+func (l *Ledger) repeat(m *message) {
+	l.lock()
+	defer l.mu.Unlock()
+	m.again = true
+}
+
+// Failing notes that the broker's store may fail from now on: it may refuse what it would have to keep.
+func (l *Ledger) Failing() {
+	l.lock()
+	defer l.mu.Unlock()
+	l.failing = true
+}
+
+// Filling notes that the broker may have no room for a while. An answer that says so may be lost with its connection; the
+// message comes again then, behind later ones for which there was room.
+func (l *Ledger) Filling() {
+	l.lock()
+	defer l.mu.Unlock()
+	l.failing, l.filling = true, true
+}
+
+// mayRefuse tells whether a broker may refuse what it would have to keep.
+func (l *Ledger) mayRefuse() bool {
+	l.lock()
+	defer l.mu.Unlock()
+	return l.failing
 }
 
 // refuse notes that the broker has not taken a message over. first: it was sent only once, so that nobody can have it.

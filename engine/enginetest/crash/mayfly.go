@@ -5,7 +5,7 @@ import "github.com/penstock-mqtt/penstock/codec/mqtt"
 // mayfly begins sessions and ends them, and looks whether they are there and are not.
 type mayfly struct {
 	device
-	ended int64 // when the last session's end was acknowledged; 0: never
+	asked, ended int64 // between these the last session's end was acknowledged; 0: never
 }
 
 func (m *mayfly) run() {
@@ -21,27 +21,30 @@ func (m *mayfly) run() {
 
 // live is one session from its beginning to its end. A connection that is lost on the way leaves open how far it came.
 func (m *mayfly) live() {
-	m.s = m.f.Ledger.session(m.id, nil)
+	m.s = m.f.Ledger.session(m.id, nil, nil)
 	present, ok := m.connect(m.hello())
 	if !ok {
 		return
 	}
 	if m.try == 1 && m.ended != 0 {
-		m.f.Ledger.absent(m.id, present, m.ended)
+		m.f.Ledger.absent(m.id, present, m.asked, m.ended)
 	}
 	m.ended = 0
 	own := "c/" + m.id
-	if m.settle(m.f.Ledger.subscribe(m.s, own, 1), own, func(any) {}) {
-		m.leave()
-		if _, ok := m.resume(m.hello()); !ok {
-			return
-		}
+	if m.rng.IntN(2) == 0 {
+		m.settle(m.f.Ledger.subscribe(m.s, own, 1), own, func(any) {})
+	}
+	m.leave()
+	nap(m.rng, 20)
+	if _, ok := m.resume(m.hello()); !ok {
+		return
 	}
 	m.leave()
 	end := m.hello()
 	end.CleanStart = true
 	end.Props = mqtt.Properties{}
 	m.f.Ledger.ending(m.s)
+	m.asked = m.f.Ledger.Now()
 	if present, ok = m.connect(end); !ok {
 		return
 	}

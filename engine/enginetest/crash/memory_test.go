@@ -2,9 +2,7 @@ package crash
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
-	"time"
 )
 
 // The broker is lost at random moments, with what its store had committed by then; the store is the one in memory, so that
@@ -13,12 +11,12 @@ func TestCrashesBetweenCommitsKeepThePromises(t *testing.T) {
 	for loops := 1; loops <= 3; loops++ {
 		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
 			seeded(t, func(t *testing.T, seed uint64) Counts {
-				h := &home{t: t, cfg: config(loops), open: reopened(seed)}
+				h := newHome(t, seed, loops)
+				h.onMemory()
 				h.settle()
 				f := Launch(NewPlan(seed), h.address)
-				rng := rand.New(rand.NewPCG(seed, 1))
 				for range 6 {
-					time.Sleep(time.Duration(20+rng.IntN(180)) * time.Millisecond)
+					h.pause()
 					h.crash(f, 0, nil)
 				}
 				c := verdict(t, f, h.forward)

@@ -14,6 +14,7 @@ type publisher struct {
 	source int
 	frugal bool // the lowest packet identifier that is free is taken, as some libraries do; else the next one
 	ids    uint16
+	tired  bool       // it was refused, and waits before it goes on
 	open   []*sending // in the order of sending
 }
 
@@ -53,7 +54,7 @@ func (p *publisher) begin() bool {
 	}
 	if !present && p.s.sure != 0 {
 		p.f.Ledger.lapsed(p.s)
-		p.s = p.f.Ledger.session(p.id, nil)
+		p.s = p.f.Ledger.session(p.id, nil, nil)
 	}
 	if !present {
 		p.open = nil
@@ -66,6 +67,7 @@ func (p *publisher) life() {
 	var b []byte
 	for _, s := range p.open {
 		s.again = true
+		p.f.Ledger.repeat(s.m)
 		b = p.append(b, s)
 	}
 	p.send(b)
@@ -80,22 +82,26 @@ func (p *publisher) life() {
 		if !p.receive(time.Now().Add(p.f.plan.Pace), p.take) {
 			return
 		}
+		if p.tired {
+			nap(p.rng, 40)
+			p.tired = false
+		}
 	}
 }
 
 // message is a new one: on a topic of the publisher's own for each QoS, or to be retained.
 func (p *publisher) message() *message {
-	m := &message{key: key{source: p.source}, qos: byte(1 + p.rng.IntN(2)), size: p.rng.IntN(100)}
+	m := &message{key: key{source: p.source}, qos: byte(1 + p.rng.IntN(2)), size: p.rng.IntN(100) + p.f.plan.Size}
 	if p.rng.IntN(50) == 0 {
 		m.size = p.rng.IntN(8000)
 	}
 	switch n := p.rng.IntN(20); {
+	case p.f.plan.Hoarders > 0 || n > 1:
+		m.topic = fmt.Sprintf("d/%d/%d/%s", p.source, m.qos, pick(p.rng, []string{"a", "b"}))
 	case n == 0:
 		m.retain, m.topic = true, ownTopic(p.source)
-	case n == 1:
-		m.retain, m.topic = true, pick(p.rng, commonTopics)
 	default:
-		m.topic = fmt.Sprintf("d/%d/%d/%s", p.source, m.qos, pick(p.rng, []string{"a", "b"}))
+		m.retain, m.topic = true, pick(p.rng, commonTopics)
 	}
 	m.erases = m.retain && p.rng.IntN(10) == 0
 	return m
@@ -154,7 +160,7 @@ func (p *publisher) step(s *sending, a *mqtt.Ack) (over bool) {
 		return true // or an earlier PUBCOMP was lost
 	case a.Reason == mqtt.QuotaExceeded && !s.released && (a.Type == mqtt.PUBACK && s.m.qos == 1 || a.Type == mqtt.PUBREC && s.m.qos == 2):
 		l.refuse(s.m, !s.again)
-		p.f.wait(20 * time.Millisecond)
+		p.tired = true
 		return true
 	case a.Reason.Failed():
 		l.Fault(Spoken, "%s: message %v was answered %v %v", p.id, s.m.key, a.Type, a.Reason)

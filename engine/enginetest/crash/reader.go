@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
-	"github.com/penstock-mqtt/penstock/engine/enginetest/rig"
 )
 
 // reader looks at what is retained, with a new session each time.
@@ -53,7 +52,7 @@ func (r *reader) look(topic string) bool {
 	if !r.ping(take) {
 		return found
 	}
-	for end := time.Now().Add(rig.Patience); !found && !r.f.Ledger.mayBeNone(at); {
+	for end := time.Now().Add(r.f.plan.Patience); !found && !r.f.Ledger.mayBeNone(at); {
 		if time.Now().After(end) {
 			r.f.Ledger.Fault(Lost, "nothing is retained on %q at %d", topic, at.at)
 			return true

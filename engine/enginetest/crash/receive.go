@@ -55,7 +55,8 @@ func (l *Ledger) expected(s *Session, m *message, qos byte, now int64) bool {
 			return true
 		}
 	}
-	return false
+	// A crash that took the clean start brings the session before back.
+	return s.past != nil && l.doubtful(s.asked, s.begun) && l.expected(s.past, m, qos, now)
 }
 
 // ordered holds that of a topic, which has one publisher and one QoS, messages come first in the order in which they were
@@ -65,8 +66,8 @@ func (l *Ledger) ordered(s *Session, m *message) {
 		return
 	}
 	last, any := s.last[m.topic]
-	if !any || m.seq > last {
-		s.last[m.topic] = m.seq
+	if !any || m.seq > last || m.again && l.filling {
+		s.last[m.topic] = max(last, m.seq)
 		return
 	}
 	for _, sub := range s.subs {
@@ -90,6 +91,15 @@ func (l *Ledger) count(got map[key]*receipt, who string, m *message, qos byte, n
 	if qos == 2 {
 		r.exchanges++
 		r.closed = 0
+	}
+}
+
+// hung judges exchanges that the broker does not go on with: it may have lost them.
+func (l *Ledger) hung(who string, began map[uint16]key) {
+	now := l.lock()
+	defer l.mu.Unlock()
+	if !l.doubtful(0, now) {
+		l.fault(Stuck, "%s waits for PUBRELs or another answer: %v", who, began)
 	}
 }
 

@@ -7,6 +7,12 @@ import (
 	"github.com/penstock-mqtt/penstock/engine/auth"
 )
 
+// username is what a client says its name is.
+func username(clientID string) string { return "u-" + clientID }
+
+// Principal is who an authenticated client is.
+func Principal(username string) string { return "principal of " + username }
+
 // Registrar knows the clients of a Fleet: as an authenticator by their user names, and as an authorizer it lets only the
 // principal of a client leave its will, whenever that is published.
 type Registrar struct{}

@@ -13,7 +13,7 @@ func (l *Ledger) read(topic string) reading { return reading{topic, l.Now()} }
 // and was acknowledged before.
 func (l *Ledger) stands(r reading, w *message, all []*message) bool {
 	for _, other := range all {
-		if other != w && !other.refused && l.kept(w.acked) && other.sent > w.acked && l.kept(other.acked) && other.acked < r.at {
+		if other != w && !other.refused && w.acked != 0 && other.sent > w.acked && l.kept(other.acked) && other.acked < r.at {
 			return false
 		}
 	}

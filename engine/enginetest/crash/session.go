@@ -5,10 +5,12 @@ import "strings"
 // Session is one session of a client, from the clean start, or the first connection, to the next clean start.
 type Session struct {
 	name  string
-	group *group // of a member of a shared subscription, which has no other
-	asked int64  // the CONNECT that began it was sent
-	sure  int64  // something that came behind it in the broker's log was acknowledged; 0: not yet
-	over  int64  // the next clean start was sent; 0: it lives
+	group *group   // of a member of a shared subscription, which has no other
+	past  *Session // the client's session before; nil: none
+	asked int64    // the CONNECT that began it was sent
+	begun int64    // the CONNACK of a clean start came; 0: not yet
+	sure  int64    // something that came behind it in the broker's log was acknowledged; 0: not yet
+	over  int64    // the next clean start was sent; 0: it lives
 	subs  []*Sub
 	last  map[string]uint32 // by topic: the number of the newest message so far
 	got   map[key]*receipt
@@ -37,10 +39,10 @@ type receipt struct {
 }
 
 // session enters a session whose CONNECT is about to be sent.
-func (l *Ledger) session(name string, g *group) *Session {
+func (l *Ledger) session(name string, g *group, past *Session) *Session {
 	now := l.lock()
 	defer l.mu.Unlock()
-	s := &Session{name: name, group: g, asked: now, last: map[string]uint32{}, got: map[key]*receipt{}}
+	s := &Session{name: name, group: g, past: past, asked: now, last: map[string]uint32{}, got: map[key]*receipt{}}
 	if g != nil {
 		g.members = append(g.members, s)
 	}
@@ -59,15 +61,6 @@ func (l *Ledger) ending(s *Session) {
 	}
 }
 
-// assure notes an acknowledgement that the broker could not give before the session was in its log.
-func (l *Ledger) assure(s *Session) {
-	now := l.lock()
-	defer l.mu.Unlock()
-	if !l.kept(s.sure) {
-		s.sure = now
-	}
-}
-
 // present judges the Session Present of a CONNACK for a CONNECT that was not to begin anew.
 func (l *Ledger) present(s *Session, present bool) {
 	l.lock()
@@ -77,12 +70,21 @@ func (l *Ledger) present(s *Session, present bool) {
 	}
 }
 
-// absent judges it where an acknowledged clean start, or time, has ended the session.
-func (l *Ledger) absent(name string, present bool, ended int64) {
+// absent judges it where a clean start, or time, has ended the session, and the broker said so between two times.
+func (l *Ledger) absent(name string, present bool, from, to int64) {
 	l.lock()
 	defer l.mu.Unlock()
-	if present && l.kept(ended) {
-		l.fault(Risen, "the session of %s is there again, which ended at %d", name, ended)
+	if present && !l.doubtful(from, to) {
+		l.fault(Risen, "the session of %s is there again, which ended at %d", name, to)
+	}
+}
+
+// anew notes that a clean start was acknowledged.
+func (l *Ledger) anew(s *Session) {
+	now := l.lock()
+	defer l.mu.Unlock()
+	if s.begun == 0 {
+		s.begun = now
 	}
 }
 
@@ -136,7 +138,7 @@ func (l *Ledger) lapsed(s *Session) {
 // may tells whether a subscription can have been there at any time while a message was taken over, seen at now.
 func (l *Ledger) may(sub *Sub, m *message, now int64) bool {
 	end := now
-	if l.kept(m.acked) {
+	if m.acked != 0 {
 		end = m.acked
 	}
 	return sub.asked < end && (!l.kept(sub.gone) || sub.gone > m.sent)

@@ -12,6 +12,7 @@ type subscriber struct {
 	wants  []want // what it subscribes to at the beginning of a session
 	group  *group // of a member of a shared subscription
 	fickle []want // subscriptions that come and go
+	hoards bool   // it stays away until the hoarders are released
 	reborn bool   // it begins its session anew now and then
 	began  map[uint16]key
 	subs   map[string]*Sub // those that it means to have, by filter
@@ -32,19 +33,29 @@ type change struct {
 	id   uint16
 }
 
-// assure begins the session with its subscriptions.
+// assure begins a session, in place of the one before if there is one, with its subscriptions.
 func (s *subscriber) assure() bool {
-	for fresh := false; !s.f.over.Load(); {
-		if s.s == nil {
-			s.s, s.began, s.subs, s.asked, fresh = s.f.Ledger.session(s.id, s.group), map[uint16]key{}, map[string]*Sub{}, nil, true
-		}
-		if !s.begin(fresh && s.reborn) {
-			return false
-		}
-		fresh = false
+	past := s.s
+	if past != nil {
+		s.f.Ledger.ending(past)
+	}
+	s.fresh(past)
+	return s.come(past != nil)
+}
+
+// fresh is a session of which nothing is known yet.
+func (s *subscriber) fresh(past *Session) {
+	s.s = s.f.Ledger.session(s.id, s.group, past)
+	s.began, s.subs, s.asked = map[uint16]key{}, map[string]*Sub{}, nil
+}
+
+// come connects and subscribes to what is wanted, as often as it takes. clean: with a clean start.
+func (s *subscriber) come(clean bool) bool {
+	for s.begin(clean) {
 		if s.askAll() {
 			return true
 		}
+		clean = false
 	}
 	return false
 }
@@ -78,23 +89,32 @@ const shared = "$share/"
 // begin connects. A session that is gone is begun again, as a new one.
 func (s *subscriber) begin(clean bool) bool {
 	hello := s.hello()
-	hello.CleanStart = clean && s.v == mqtt.V5 // 3.x would lose the session with the connection, too
+	hello.CleanStart = clean
 	present, ok := s.resume(hello)
 	switch {
 	case !ok:
 		return false
-	case present && hello.CleanStart:
+	case clean && present:
 		s.f.Ledger.Fault(Risen, "%s began anew and the session is there", s.id)
-	}
-	if !present && s.s.sure != 0 {
+	case clean:
+		s.f.Ledger.anew(s.s)
+	case !present && s.s.sure != 0:
 		s.f.Ledger.lapsed(s.s)
-		s.s, s.began, s.subs, s.asked = s.f.Ledger.session(s.id, s.group), map[uint16]key{}, map[string]*Sub{}, nil
-		return s.askAll() || s.begin(false)
+		s.fresh(nil)
 	}
 	return true
 }
 
 func (s *subscriber) run() {
+	if s.hoards {
+		s.hangUp()
+		for s.f.hoarding.Load() && !s.f.over.Load() {
+			nap(s.rng, 10)
+		}
+		if !s.come(false) {
+			return
+		}
+	}
 	for s.goesOn() {
 		s.life()
 		if !s.goesOn() {
@@ -103,12 +123,10 @@ func (s *subscriber) run() {
 		s.leave()
 		s.away()
 		if s.reborn && !s.f.quiet.Load() && s.rng.IntN(8) == 0 {
-			s.f.Ledger.ending(s.s)
-			s.s = nil
 			if !s.assure() {
 				break
 			}
-		} else if !s.begin(false) {
+		} else if !s.come(false) {
 			break
 		}
 		if s.asked != nil {
@@ -124,7 +142,7 @@ func (s *subscriber) goesOn() bool { return !s.f.last.Load() && !s.f.over.Load()
 // farewell is the last connection.
 func (s *subscriber) farewell() {
 	s.hangUp()
-	for !s.f.over.Load() && s.begin(false) {
+	for s.come(false) {
 		if s.asked != nil {
 			s.ask()
 		}
@@ -136,13 +154,18 @@ func (s *subscriber) farewell() {
 
 // hearOut listens until the broker has nothing more to say; false: the connection was lost.
 func (s *subscriber) hearOut() bool {
-	for quiet := 0; quiet < 2 && !s.f.over.Load(); nap(s.rng, 10) {
+	for quiet := 0; !s.f.over.Load(); nap(s.rng, 10) {
 		quiet++
 		if !s.ping(func(packet any) { quiet = 0; s.take(packet) }) {
 			return false
 		}
-		if len(s.began) > 0 || s.asked != nil {
-			quiet = 0
+		switch {
+		case quiet < 3:
+		case len(s.began) == 0 && s.asked == nil:
+			return true
+		case quiet > 100:
+			s.f.Ledger.hung(s.id, s.began)
+			return true
 		}
 	}
 	return true
@@ -225,7 +248,7 @@ func (s *subscriber) take(packet any) {
 	case *mqtt.Suback:
 		s.changed(p.ID, false, p.Codes[0])
 	case *mqtt.Unsuback:
-		s.changed(p.ID, true, mqtt.Success)
+		s.changed(p.ID, true, first(p.Codes))
 	case pong:
 	default:
 		s.f.Ledger.Fault(Spoken, "%s got %T", s.id, packet)
@@ -235,6 +258,9 @@ func (s *subscriber) take(packet any) {
 // changed is the answer to what is under way.
 func (s *subscriber) changed(id uint16, ends bool, code mqtt.Reason) {
 	c := s.asked
+	if code.Failed() && s.f.Ledger.mayRefuse() {
+		return // it asks again in the next connection
+	}
 	if c == nil || c.id != id || c.ends != ends || !ends && code != mqtt.Reason(c.want.qos) {
 		s.f.Ledger.Fault(Spoken, "%s: answer %d, UNSUBACK: %v, %v to %+v", s.id, id, ends, code, c)
 		return
@@ -246,6 +272,14 @@ func (s *subscriber) changed(id uint16, ends bool, code mqtt.Reason) {
 	}
 	s.f.Ledger.left(c.sub)
 	delete(s.subs, c.want.filter)
+}
+
+// first is the code of an UNSUBACK for one filter; 3.x has none.
+func first(codes []mqtt.Reason) mqtt.Reason {
+	if len(codes) == 0 {
+		return mqtt.Success
+	}
+	return codes[0]
 }
 
 func (s *subscriber) publish(p *mqtt.Publish, forget bool) {

@@ -26,11 +26,9 @@ func (l *Ledger) due(w *Will) {
 	w.may, w.must = true, true
 }
 
-// willed notes that a will is in the broker's log.
-func (l *Ledger) willed(w *Will) {
-	now := l.lock()
+// willed notes that a will is in the broker's log, since a subscription behind it is.
+func (l *Ledger) willed(w *Will, behind *Sub) {
+	l.lock()
 	defer l.mu.Unlock()
-	if !l.kept(w.sure) {
-		w.sure = now
-	}
+	w.sure = behind.granted
 }

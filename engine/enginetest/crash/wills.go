@@ -96,7 +96,7 @@ func (w *wills) brief() {
 	if w.briefs%3 == 0 {
 		t.v, t.delay = mqtt.V311, 0
 	}
-	t.s = w.f.Ledger.session(t.id, nil)
+	t.s = w.f.Ledger.session(t.id, nil, nil)
 	if !t.come(true) {
 		return
 	}
@@ -125,12 +125,13 @@ func (t *testator) come(may bool) bool {
 		return false
 	}
 	own := "c/" + t.id
-	if !t.settle(t.f.Ledger.subscribe(t.s, own, 1), own, func(any) {}) {
+	sub := t.f.Ledger.subscribe(t.s, own, 1)
+	if !t.settle(sub, own, func(any) {}) {
 		t.hangUp()
 		return false
 	}
 	t.solid = t.will
-	t.f.Ledger.willed(t.solid)
+	t.f.Ledger.willed(t.solid, sub)
 	return true
 }
 
@@ -173,7 +174,7 @@ func (f *Fleet) Pass(forward func(d time.Duration, away []string)) {
 	t := w.mortal[1]
 	f.Ledger.ending(t.s)
 	if present, ok := t.connect(t.hello()); ok && t.try == 1 {
-		f.Ledger.absent(t.id, present, ended)
+		f.Ledger.absent(t.id, present, ended, ended)
 	}
 	t.hangUp()
 	w.mortal[0].hangUp()
