@@ -45,12 +45,18 @@ type unsynced struct{ vfs.FS }
 
 func (u unsynced) Create(name string, size int64) (vfs.File, error) {
 	f, err := u.FS.Create(name, size)
-	return unsyncedFile{f}, err
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
 }
 
 func (u unsynced) Open(name string, write bool) (vfs.File, error) {
 	f, err := u.FS.Open(name, write)
-	return unsyncedFile{f}, err
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
 }
 
 type unsyncedFile struct{ vfs.File }

@@ -60,7 +60,13 @@ func contents(disk vfs.FS, path string) ([]byte, error) {
 }
 
 // end is where the zeroes begin that a file made ahead ends with.
-func end(b []byte) int64 { return int64(len(bytes.TrimRight(b, "\x00"))) }
+func end(b []byte) int64 {
+	var zeroes [4096]byte
+	for n := len(b) - len(zeroes); n >= 0 && bytes.Equal(b[n:], zeroes[:]); n = len(b) - len(zeroes) {
+		b = b[:n]
+	}
+	return int64(len(bytes.TrimRight(b[max(0, len(b)-len(zeroes)):], "\x00")) + max(0, len(b)-len(zeroes)))
+}
 
 // ends gives the end of each file.
 func (f files) ends() map[string]int64 {

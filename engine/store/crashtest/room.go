@@ -81,8 +81,11 @@ func (s *Subject) fillDisk(r *rand.Rand) error {
 	disk.SetThin(r.IntN(2) == 0)
 	for life := range 3 {
 		o := options(r, disk, mode)
+		if r.IntN(3) == 0 {
+			o.Quota = int64(6+r.IntN(20)) * o.SegmentSize
+		}
 		if err := t.fullLife(r, disk, o); err != nil {
-			return fmt.Errorf("sync %v, life %d: %w", mode, life, err)
+			return fmt.Errorf("sync %v, life %d, quota %d: %w", mode, life, o.Quota, err)
 		}
 		if r.IntN(2) == 0 {
 			disk = disk.Kill()
@@ -95,7 +98,7 @@ func (s *Subject) fillDisk(r *rand.Rand) error {
 
 // fullLife is one life on a disk that grows. It ends in time, or when the disk is full and nobody gives more.
 func (t *story) fullLife(r *rand.Rand, disk *faultfs.Mem, o seglog.Options) error {
-	seed, inTime, cut := r.Uint64(), r.IntN(2) == 0, r.IntN(2) == 0
+	seed, inTime, cut := r.Uint64(), o.Quota == 0 && r.IntN(2) == 0, r.IntN(2) == 0 // a quota stays as it is
 	durable := t.floor
 	t.floor = t.confirmed
 	st, m, err := t.open(o)

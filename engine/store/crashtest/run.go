@@ -19,6 +19,7 @@ var rounds = map[string]func(*Subject, *rand.Rand) error{
 	"full":  runOutOfRoom,
 	"holes": damageSealed,
 	"kill":  killProcess,
+	"warm":  handOver,
 	Images:  cutImage,
 }
 

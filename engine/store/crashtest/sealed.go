@@ -135,10 +135,27 @@ func (n *noted) explains(got state, hurt []damage) string {
 
 // openDamaged opens the damaged store in all ways.
 func (t *story) openDamaged(r *rand.Rand, disk *faultfs.Mem, o seglog.Options, n *noted, hurt []damage) error {
-	if err := t.refuses(disk.Kill(), o); err != nil {
+	err := t.refuses(disk.Kill(), o)
+	if err != nil {
 		return err
 	}
 	disk = disk.Kill()
+	for range r.IntN(3) { // the first to open it do not come to an end
+		if disk, err = t.healsPartly(r, disk, o); err != nil {
+			return err
+		}
+	}
+	if full := r.IntN(4) == 0; full { // there is no room to heal, and it opens nevertheless
+		disk.SetCapacity(0)
+		got, _, err := t.recovers(disk, o)
+		if err != nil {
+			return fmt.Errorf("on a full disk: %w", err)
+		}
+		if diff := n.explains(got, hurt); diff != "" {
+			return violated("on a full disk: %s", diff)
+		}
+		disk.SetCapacity(noLimit)
+	}
 	first, stats, err := t.recovers(disk, o)
 	if err != nil {
 		return err
@@ -165,6 +182,18 @@ func (t *story) openDamaged(r *rand.Rand, disk *faultfs.Mem, o seglog.Options, n
 		return violated("opened again: tells of %d holes, want %d as before", len(again.Recovery.Holes), len(stats.Recovery.Holes))
 	}
 	return t.goesOn(disk, o, second)
+}
+
+// healsPartly cuts the power while a damaged store is opened, and gives the disk that is left.
+func (t *story) healsPartly(r *rand.Rand, disk *faultfs.Mem, o seglog.Options) (*faultfs.Mem, error) {
+	disk.CutAfter(1 + r.Int64N(30))
+	if _, _, err := t.recovers(disk, o); err != nil && unless(disk, err) != nil {
+		return nil, fmt.Errorf("opened for the first time: %w", err)
+	}
+	if r.IntN(2) == 0 {
+		return disk.Kill(), nil
+	}
+	return disk.Crash(r), nil
 }
 
 // refuses opens a store strictly.
