@@ -49,6 +49,13 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 		c.Listeners = append(c.Listeners, engine.Listener{Kind: engine.KindTCP, Address: "127.0.0.1:0", Mountpoint: "site/"})
 		p.Authenticator, p.Authorizer = slow{}, forbidding{}
 	}
+	bounded := func(c *engine.Config, p *engine.Parts) { // embed changes the policy as it goes
+		c.Session.QueuePolicy = engine.Refuse
+		c.Session.MaxQueuedMessages, c.Session.MaxTotalQueuedMessages, c.Session.MaxTotalQueuedBytes = 5, 30, 20*engine.KiB
+		c.Session.MaxOfflineSessions, c.Session.QueueQoS0 = 5, true
+		c.Limits.MaxInflight = 5
+		p.Store = store.NewDelayedMemory()
+	}
 	for _, c := range []struct {
 		name  string
 		loops int
@@ -57,6 +64,7 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 		{"one loop", 1, func(*engine.Config, *engine.Parts) {}},
 		{"two loops, slow authentication, two listeners", 2, mounted},
 		{"four loops, tight limits", 4, tight},
+		{"three loops, full queues, few absent", 3, bounded},
 		{"three loops, slow store", 3, func(_ *engine.Config, p *engine.Parts) { p.Store = store.NewDelayedMemory() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +122,7 @@ func (s *storm) embed() {
 		}
 		for range 20 {
 			m := engine.Message{Topic: []byte(pick(rng, topics)), Payload: payload(rng), QoS: byte(rng.IntN(3)), Retain: rng.IntN(9) == 0}
-			if err := s.b.Publish(ctx, m); err != nil {
+			if err := s.b.Publish(ctx, m); err != nil && !(errors.Is(err, mqtt.QuotaExceeded) && s.cfg.Session.MaxOfflineSessions == 5) {
 				s.failed("Publish", err)
 			}
 			if _, err := s.b.Disconnect(ctx, clientID(rng), mqtt.AdministrativeAction); err != nil {
@@ -122,6 +130,10 @@ func (s *storm) embed() {
 			}
 			s.cfg.Limits.MaxInflight = 1 + rng.IntN(50)
 			s.cfg.Limits.OutboundTopicAliases = rng.IntN(5)
+			if s.cfg.Session.MaxOfflineSessions == 5 {
+				s.cfg.Session.QueuePolicy = []engine.QueuePolicy{engine.Refuse, engine.Refuse, engine.DropOldest, engine.DropNewest}[rng.IntN(4)]
+				s.cfg.Session.MaxQueuedMessages = 1 + rng.IntN(8)
+			}
 			if err := s.b.Reload(s.cfg); err != nil {
 				s.failed("Reload", err)
 			}
