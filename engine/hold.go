@@ -164,6 +164,9 @@ func (l *loop) appendBatch() (seq uint64, last bool) {
 	return this, committed
 }
 
+// batchesKept is how many batches are kept to be filled again: more than are on their way while the disk keeps up.
+const batchesKept = 64
+
 // landed is the store's answer about the oldest batch on its way.
 func (l *loop) landed(seq uint64, err error) {
 	h := &l.hold
@@ -176,8 +179,10 @@ func (l *loop) landed(seq uint64, err error) {
 	if f.holds {
 		l.b.unsettled.Add(-1)
 	}
-	f.batch.Reset()
-	h.free = append(h.free, f.batch)
+	if len(h.free) < batchesKept { // a disk that stood still has left many
+		f.batch.Reset()
+		h.free = append(h.free, f.batch)
+	}
 	for _, d := range f.late {
 		if d.replay != nil {
 			d.replay.late--
