@@ -6,7 +6,7 @@
 #   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
 #   scripts/long.sh crash     the store's process, power, disk and room taken away, ten minutes long, or CRASH_FOR; CRASH_SEED
 #                             begins with that seed; mounted images, too, when root runs it
-#   scripts/long.sh restart   a fleet that publishes and thousands of connects a second across a hundred restarts
+#   scripts/long.sh restart   a fleet that publishes and thousands of connects a second across a hundred restarts, and kills
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
 #   scripts/long.sh profile   a profile of each kind of load, into .cache/profiles/suite
 set -euo pipefail
@@ -24,7 +24,7 @@ crash() {
 		-crash.for "${CRASH_FOR:-10m}" -crash.seed "${CRASH_SEED:-$(date +%s)}" -crash.thorough -crash.images
 }
 
-restart() { go test -count=5 -run AcrossRestarts ./cmd/penstock -restarts 20; }
+restart() { go test -count=5 -run AFleetLosesNothing ./cmd/penstock -restarts 20; }
 
 bench() {
 	go -C scripts/tools build -o ../../.cache/bin/ tool
