@@ -32,6 +32,7 @@ func TestAFailedWriteOrSyncIsTheEndOfTheLog(t *testing.T) {
 		{faultfs.OpRename, seglog.SyncAlways},
 		{faultfs.OpSyncDir, seglog.SyncNone},
 		{faultfs.OpRemove, seglog.SyncNone},
+		{faultfs.OpCreate, seglog.SyncAlways},
 	} {
 		t.Run(fmt.Sprint(c.op, " with ", c.sync), func(t *testing.T) {
 			j, o := faulty(t, c.sync)

@@ -39,8 +39,10 @@ func (c *committer) seal() error {
 	}
 	// Room that was taken for frames that come no more is given back. A crash may bring it back again, as zeroes.
 	alloc := (head.size + blockSize - 1) / blockSize * blockSize
-	if head.alloc-alloc < c.segmentSize/16 || head.file.Truncate(alloc) != nil {
+	if head.alloc-alloc < c.segmentSize/16 {
 		alloc = head.alloc
+	} else if err := head.file.Truncate(alloc); err != nil {
+		return c.fail("truncate "+head.path, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

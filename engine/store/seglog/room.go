@@ -91,12 +91,20 @@ func (c *committer) makeAhead() bool {
 			break
 		}
 		err := c.make(s)
+		if err != nil && !isShortage(err) {
+			_ = c.fail("make "+s.path, err)
+			break
+		}
 		c.mu.Lock()
 		c.room.short = err
 		c.assess()
 		c.mu.Unlock()
 		if err == nil {
 			continue
+		}
+		if !mayPass(err) {
+			_ = c.fail("make "+s.path, err)
+			return false
 		}
 		// The very last may be smaller: the room that there is may be what the oldest segment needs.
 		for last && s.alloc > c.segmentSize/8 && c.make(s) != nil {
