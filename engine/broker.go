@@ -55,6 +55,7 @@ type Broker struct {
 	started       atomic.Bool // Start has succeeded: what it has set may be looked at from anywhere
 	draining      atomic.Bool // Stop was called
 	steady        steady
+	opened        bool         // the store was
 	retaining     sync.Mutex   // held while a batch with retained messages is handed to the store
 	unsettled     atomic.Int64 // such batches that are not committed
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -77,11 +76,6 @@ func (v *lives) kill() {
 	v.doubts += v.Stats().ClockDoubts
 }
 
-// leave lets a client end its connection when the broker does: a stop waits for that.
-func (v *lives) leave(w *wire) {
-	go func() { _, _ = io.Copy(io.Discard, w); _ = w.Close() }()
-}
-
 // prepare leaves in the store what has 1000 seconds left, and a session and a will with 200.
 func (v *lives) prepare() {
 	v.t.Helper()
@@ -100,8 +94,8 @@ func (v *lives) prepare() {
 		})
 		pub.expect(fmt.Sprintf("puback #%d", i+1))
 	}
-	v.leave(pub)
-	v.leave(v.join("online", lasts(200))) // when the broker does
+	goWith(pub)
+	goWith(v.join("online", lasts(200))) // until the end
 	until(v.t, "its record", func() bool { return inventory(v.t, v.Broker).Uncommitted == 0 })
 }
 
@@ -131,7 +125,7 @@ func (v *lives) left() (message, retained, session int, short, online, will bool
 		})
 	}
 	w := v.join("sub")
-	defer v.leave(w)
+	defer goWith(w)
 	w.say(mqtt.AppendPingreq(nil))
 	if s := w.hear(); strings.HasPrefix(s, "publish") {
 		fmt.Sscanf(s[strings.Index(s, "expiry"):], "expiry %d", &message)

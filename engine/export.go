@@ -69,9 +69,7 @@ func (l *loop) exportSession(s *store.StreamWriter, x *sess, known map[*fanout.M
 	id := l.b.ids.Add(1)
 	r := l.record(x)
 	r.ID = id
-	r.Online = x.Parted && x.Will != nil
 	s.Batch.Session(&r)
-	l.exportOwner(s, id, x)
 	l.exportSubscriptions(s, id, x)
 	if x.Recv != nil {
 		x.Recv.Each(func(packet uint16) { s.Batch.Receive(id, packet) })
@@ -112,33 +110,22 @@ func (l *loop) exportOpen(s *store.StreamWriter, id uint64, send *flow.Sender[se
 	})
 }
 
-// What goes along with a session in a hand-over and is in no store: the number of deliveries from here on that were sent
-// and not acknowledged, and what the right to a will depends on.
+// sentMeta begins the key that says, in a hand-over, how many of a session's deliveries from here on were sent and not
+// acknowledged: those are open again, with what else was.
 //
 //	key = name, session (uvarint)
-//	value of sentMeta = number (uvarint)
-//	value of ownerMeta = flags (bit 0 superuser), title of the listener
+//	value = number (uvarint)
+const sentMeta = "sent/"
+
+// ownerMeta begins the key of what the right to a will depends on, as processes of before said it: now it is in the
+// session's record.
+//
+//	key = name, session (uvarint)
+//	value = flags (bit 0 superuser), title of the listener
 const (
-	sentMeta  = "sent/"
-	ownerMeta = "owner/"
+	ownerMeta      = "owner/"
+	ownerSuperuser = 0x01
 )
-
-const ownerSuperuser = 0x01
-
-func (l *loop) exportOwner(s *store.StreamWriter, id uint64, x *sess) {
-	super := x.ident != nil && x.ident.Superuser
-	if x.Will == nil || x.mount() == "" && !super {
-		return
-	}
-	value := []byte{0}
-	if super {
-		value[0] |= ownerSuperuser
-	}
-	if x.lst != nil {
-		value = append(value, x.lst.title...)
-	}
-	s.Batch.Meta(binary.AppendUvarint([]byte(ownerMeta), id), value)
-}
 
 func (l *loop) exportSubscriptions(s *store.StreamWriter, id uint64, x *sess) {
 	put := func(filter []byte, t fanout.Target) {

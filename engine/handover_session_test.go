@@ -94,11 +94,12 @@ func TestSubscriptionsKeepTheirOptions(t *testing.T) {
 		pub.expect("puback #2")
 		pub.publish("old/x", "3", 1, 3)
 		pub.expect("puback #3")
-		c.expect("publish a/b=1 q2 #2 retain ids[7 9] type text k:v")
+		id := uint16(2 + round) // they go on
+		c.expect(fmt.Sprintf("publish a/b=1 q2 #%d retain ids[7 9] type text k:v", id))
 		c.expect("publish low=2 q0 retain")
-		c.ack(mqtt.PUBREC, 2)
-		c.expect("pubrel #2")
-		c.ack(mqtt.PUBCOMP, 2)
+		c.ack(mqtt.PUBREC, id)
+		c.expect(fmt.Sprintf("pubrel #%d", id))
+		c.ack(mqtt.PUBCOMP, id)
 		c.publish("own", "x", 1, 5)
 		c.expect("puback #5") // and not the message
 		got := []string{old.hear(), old.hear()}
@@ -112,8 +113,8 @@ func TestSubscriptionsKeepTheirOptions(t *testing.T) {
 		if v := inventory(t, r.Broker); v.Subscriptions != 6 {
 			t.Errorf("round %d: subscriptions: got %d, want 6", round, v.Subscriptions)
 		}
-		old.ack(mqtt.PUBACK, 2)
-		old.ack(mqtt.PUBACK, 3)
+		old.ack(mqtt.PUBACK, uint16(2+2*round))
+		old.ack(mqtt.PUBACK, uint16(3+2*round))
 		old.nothing()
 	}
 }

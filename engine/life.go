@@ -172,9 +172,7 @@ func (l *loop) leaveOffline(s *sess) {
 		s.willAt = l.after(delay)
 	}
 	l.setSessionTimer(s)
-	if !l.parting { // the next process takes it for connected until the hand-over, which it was
-		l.storeSession(s)
-	}
+	l.storeSession(s)
 }
 
 func (l *loop) setSessionTimer(s *sess) {

@@ -49,7 +49,7 @@ func (r *recovery) takeOver(state io.Reader) error {
 		if err := store.ReadStream(in, m.record); err != nil {
 			return fmt.Errorf("state of the process before: %w", err)
 		}
-		r.again = true // a store does not know what was sent
+		r.again = true // what comes next is of a store, which does not know what is open
 		_, err := in.Peek(1)
 		more = err == nil
 	}

@@ -43,8 +43,15 @@ func (l *loop) record(s *sess) store.Session {
 		Online: s.conn != nil, Expiry: s.Expiry, Created: int64(s.created), Rest: l.rest(s),
 	}
 	r.Username = []byte(s.username())
+	if s.conn == nil {
+		r.Sent = s.Sent()
+	}
 	if w := s.Will; w != nil {
-		r.HasWill = true
+		r.HasWill, r.Parted = true, s.Parted
+		r.Superuser = s.ident != nil && s.ident.Superuser
+		if s.mount() != "" {
+			r.Listener = []byte(s.lst.title)
+		}
 		r.Will = store.Will{
 			Topic: w.Topic, Props: w.Props, Payload: w.Payload, QoS: w.QoS, Retain: w.Retain,
 			Delay: w.Delay, HasExpiry: w.HasExpiry, Expiry: w.Expiry, Rest: l.lifetime(s.willAt),

@@ -42,9 +42,11 @@ type restored struct {
 	past    bool   // the client began another one, and the record that says so was not committed
 	handed  bool   // by the process before, not the store
 	sent    uint64 // so many of the deliveries that come next were sent already
+	sentTo  uint64 // those up to this number may have been sent, where a store says it
 	lastSeq uint64
 	lowest  uint64 // of the exchanges that are open
 	highest uint64
+	over    []uint64 // deliveries that cannot have been open beside others: a store has lost their ends
 }
 
 func (x *restored) receiver() *flow.Receiver {
@@ -65,6 +67,7 @@ func (b *Broker) recover() error {
 		sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
 	}
 	if s := b.parts.Store; s != nil {
+		b.opened = true
 		if err := s.Recover(b.ctx, r.record); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
@@ -86,8 +89,13 @@ func (b *Broker) recover() error {
 	for _, x := range r.order {
 		x.l.post(func(l *loop) { l.install(x, r.handed); done <- struct{}{} })
 	}
-	for range r.order {
+	ended := 0
+	for _, x := range r.order {
+		ended += len(x.over)
 		<-done
+	}
+	if ended > 0 {
+		b.log.Warn("exchanges that cannot have been open at once: the older are over", "exchanges", ended)
 	}
 	for _, l := range b.loops {
 		l.post(func(l *loop) {
@@ -182,13 +190,18 @@ func (r *recovery) note(key string, value []byte) {
 		x.sent, _ = binary.Uvarint(value)
 	}
 	if x := named(ownerMeta); x != nil && len(value) > 0 {
-		if x.s.ident != nil {
-			x.s.ident.Superuser = value[0]&ownerSuperuser != 0
-		}
-		for _, lst := range r.b.listeners {
-			if w := x.s.Will; lst.title == string(value[1:]) && w != nil && strings.HasPrefix(string(w.Topic), lst.mount) {
-				x.s.lst = lst
-			}
+		r.owner(x.s, value[0]&ownerSuperuser != 0, string(value[1:]))
+	}
+}
+
+// owner restores what the right to a will depends on.
+func (r *recovery) owner(s *sess, superuser bool, title string) {
+	if s.ident != nil {
+		s.ident.Superuser = superuser
+	}
+	for _, lst := range r.b.listeners {
+		if w := s.Will; title != "" && lst.title == title && w != nil && strings.HasPrefix(string(w.Topic), lst.mount) {
+			s.lst = lst
 		}
 	}
 }
@@ -217,7 +230,10 @@ func (r *recovery) session(rec *store.Session) error {
 	if rec.HasWill && !trie.ValidName(rec.Will.Topic) {
 		return fmt.Errorf("the will of session %d has the topic %q", rec.ID, rec.Will.Topic)
 	}
-	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online, handed: r.handed != nil}
+	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online, handed: r.handed != nil, sentTo: rec.Sent}
+	if rec.Online { // nobody has written down what it was sent since
+		x.sentTo = store.SentUnknown
+	}
 	r.sessions[rec.ID] = x
 	id := string(rec.ClientID)
 	raise(&b.ids, rec.ID)
@@ -243,9 +259,9 @@ func (r *recovery) session(rec *store.Session) error {
 		s.ID = rec.ID
 		b.slots.SetName(slot, rec.ID)
 	}
-	s.Parted = rec.Online && r.parted
+	s.Parted = rec.Parted || rec.Online && r.parted // the latter of a process of before
 	s.Version, s.Expiry = rec.Version, rec.Expiry
-	if name := string(rec.Username); name != "" || s.Principal != "" || b.parts.Authorizer != nil {
+	if name := string(rec.Username); name != "" || s.Principal != "" || rec.Superuser || b.parts.Authorizer != nil {
 		s.ident = &auth.Identity{Principal: s.Principal, ClientID: id, Username: name} // whose right to a will is asked
 	}
 	if rec.HasWill {
@@ -254,6 +270,7 @@ func (r *recovery) session(rec *store.Session) error {
 			Topic: clone(w.Topic), Props: clone(w.Props), Payload: clone(w.Payload), QoS: w.QoS, Retain: w.Retain,
 			Delay: w.Delay, Expiry: w.Expiry, HasExpiry: w.HasExpiry,
 		}
+		r.owner(s, rec.Superuser, string(rec.Listener))
 		if x.delay = w.Rest; s.Parted { // that nobody served is not the client's doing
 			x.grace = r.time.down
 		}
@@ -287,7 +304,8 @@ func (r *recovery) subscription(x *restored, rec *store.Subscription) error {
 }
 
 // delivery takes up a message that was on its way, by its position in the store: what was sent last time is to be
-// repeated before what waits. A store does not know what was sent, so all of it waits and goes out as a repeat.
+// repeated before what waits. A store knows of what was sent only how far that went, so all of it waits, and goes out as a
+// repeat up to there.
 func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	x := r.sessions[d.Session]
 	if x == nil {
@@ -298,7 +316,7 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	}
 	aside := &fanout.Aside{Ref: id}
 	q := session.Delivery{
-		Open: session.Open{Aside: aside, Retain: d.Retain, Again: !x.handed || r.again, Shared: d.Shared},
+		Open: session.Open{Aside: aside, Retain: d.Retain, Again: (!x.handed || r.again) && d.Seq <= x.sentTo, Shared: d.Shared},
 		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
 	}
 	x.s.Grouped = x.s.Grouped || d.Shared
@@ -325,13 +343,21 @@ func (r *recovery) released(x *restored, seq uint64) error {
 	if x.s.Queue.Len() == 0 {
 		return fmt.Errorf("delivery %d is released and does not exist", seq)
 	}
-	if d := x.s.Queue.PopLast(); d.Seq == seq && d.QoS == 2 {
+	d := x.s.Queue.PopLast()
+	switch {
+	case d.Seq != seq || d.QoS != 2:
+		return fmt.Errorf("delivery %d is released and was not sent last", seq)
+	case x.handed && !r.again:
 		return x.open(&d, true)
 	}
-	return fmt.Errorf("delivery %d is released and was not sent last", seq)
+	d.Aside = d.Aside.Loaded() // nobody asks for its message again
+	for _, gone := range x.s.Sender().Restore(seq, 2, true, d.Open) {
+		x.over = append(x.over, gone.Seq)
+	}
+	return nil
 }
 
-// open puts an exchange back. What no sender could have open at once is not believed.
+// open puts an exchange of the process before back. What no sender could have open at once is not believed.
 func (x *restored) open(d *session.Delivery, released bool) error {
 	send := x.s.Sender()
 	low, high := min(x.lowest, d.Seq), max(x.highest, d.Seq)
@@ -358,7 +384,13 @@ func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
 	if x.handed {
 		l.fetch(s, handed)
 	}
+	if x.sentTo != store.SentUnknown {
+		x.lastSeq = max(x.lastSeq, x.sentTo)
+	}
 	l.b.slots.SetSeq(s.Slot, x.lastSeq)
+	for _, seq := range x.over {
+		l.storeAck(s, seq)
+	}
 	l.setSession(s.Slot, s)
 	l.count.sessions.add(1)
 	if x.online && x.rest.Left == 0 && x.delay.Left == 0 {

@@ -128,6 +128,11 @@ func (b *Broker) fail() {
 	if b.net != nil {
 		_ = b.net.Stop(context.Background())
 	}
+	if b.opened { // else nobody else could open it, the process before among them
+		ctx, cancel := context.WithTimeout(context.Background(), settleGrace)
+		defer cancel()
+		_ = b.parts.Store.Close(ctx)
+	}
 }
 
 // closeUnwanted closes the sockets that were passed on and serve no listener.

@@ -13,7 +13,7 @@ func (g *Group) Aside() *Aside { return &g.aside }
 
 // Loaded is what is left to say once the message was read from the store.
 func (a *Aside) Loaded() *Aside {
-	if a.Group == nil && a.IDs == nil {
+	if a == nil || a.Group == nil && a.IDs == nil {
 		return nil
 	}
 	return a

@@ -104,13 +104,8 @@ func (s *Sender[M]) endBefore(seq uint64) (gone []Gone[M]) {
 	return gone
 }
 
-// High is a sequence number above which nothing was begun since something is open; 0: nothing is open.
-func (s *Sender[M]) High() uint64 {
-	if s.Len() == 0 {
-		return 0
-	}
-	return s.high
-}
+// High is a sequence number above which nothing was begun since nothing was open the last time; 0: nothing ever was.
+func (s *Sender[M]) High() uint64 { return s.high }
 
 // Clear ends all exchanges and hands each m to release (which may be nil): the session is over.
 // The quota starts anew with SetQuota.

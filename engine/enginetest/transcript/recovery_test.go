@@ -15,7 +15,7 @@ func TestOfTwoSessionsOfAClientTheLaterOneCounts(t *testing.T) {
 	for id := uint64(1); id <= 2; id++ {
 		topic := fmt.Appendf(nil, "t%d", id)
 		var b store.Batch
-		b.Session(&store.Session{ID: id, ClientID: []byte("c"), Version: 5, Expiry: 1000})
+		b.Session(&store.Session{ID: id, ClientID: []byte("c"), Version: 5, Expiry: 1000, Sent: 1})
 		b.Subscribe(id, &store.Subscription{Filter: topic, Options: 1})
 		b.Message(&store.Message{ID: id + 10, Topic: topic, Payload: []byte("stored"), QoS: 1})
 		b.Enqueue(id+10, []store.Delivery{{Session: id, Seq: 1, QoS: 1}})

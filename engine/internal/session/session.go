@@ -111,6 +111,19 @@ func (s *Session) InFlight() int {
 	return s.Send.Len()
 }
 
+// Sent is a sequence number above which nothing of what the session holds was ever sent.
+func (s *Session) Sent() (seq uint64) {
+	if s.Send != nil {
+		seq = s.Send.High()
+	}
+	s.Queue.Each(func(d *Delivery) {
+		if d.Again {
+			seq = max(seq, d.Seq)
+		}
+	})
+	return seq
+}
+
 // Drop gives every message that the session holds to release and empties it.
 func (s *Session) Drop(release func(Open)) {
 	for s.Queue.Len() > 0 {
