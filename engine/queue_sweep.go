@@ -74,5 +74,10 @@ func (l *loop) sweepQueue(s *sess, from, n int) int {
 	return stay
 }
 
-// expired tells whether a queued message's expiry interval has run out.
-func (l *loop) expired(d *session.Delivery) bool { return d.Msg != nil && d.Msg.Expired(l.now) }
+// expired tells whether a queued message's expiry interval has run out, in memory or in the store.
+func (l *loop) expired(d *session.Delivery) bool {
+	if d.Msg == nil {
+		return d.Aside != nil && d.Aside.Expires != 0 && l.now >= d.Aside.Expires
+	}
+	return d.Msg.Expired(l.now)
+}

@@ -21,6 +21,7 @@ import (
 type recovery struct {
 	b        *Broker
 	sizes    map[uint64]uint32
+	expires  map[uint64]time.Duration // of messages that do
 	sessions map[uint64]*restored
 	clients  map[string]*restored
 	order    []*restored
@@ -64,7 +65,7 @@ func (b *Broker) recover() error {
 	b.onLoops(func(l *loop) { l.frozen = true }) // nothing ends before all is there
 	r := &recovery{
 		b: b, parted: b.parts.State != nil,
-		sizes: map[uint64]uint32{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
+		sizes: map[uint64]uint32{}, expires: map[uint64]time.Duration{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
 	}
 	if s := b.parts.Store; s != nil {
 		b.opened = true
@@ -119,6 +120,9 @@ func (r *recovery) record(rec *store.Record) error {
 		m := &rec.Message
 		if len(m.Topic) > 0 && !trie.ValidName(m.Topic) {
 			return fmt.Errorf("message %d has the topic %q", m.ID, m.Topic)
+		}
+		if m.Expiry.Left > 0 {
+			r.expires[m.ID] = max(r.b.deadline(m.Expiry), 1)
 		}
 		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
 		raise(&r.b.ids, m.ID)
@@ -314,7 +318,7 @@ func (r *recovery) delivery(id uint64, d *store.Delivery) error {
 	if x.past {
 		return nil
 	}
-	aside := &fanout.Aside{Ref: id}
+	aside := &fanout.Aside{Ref: id, Expires: r.expires[id]}
 	q := session.Delivery{
 		Open: session.Open{Aside: aside, Retain: d.Retain, Again: (!x.handed || r.again) && d.Seq <= x.sentTo, Shared: d.Shared},
 		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
