@@ -28,12 +28,6 @@ func isShortage(err error) bool {
 	return isNoRoom(err)
 }
 
-// mayPass tells errors of making a file that somebody else's doings may end from those that say that the disk is broken.
-func mayPass(err error) bool {
-	return isNoRoom(err) || errors.Is(err, errQuota) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
-		errors.Is(err, syscall.ENOMEM)
-}
-
 // fail stops the log for good, and returns why it did: of several failures the first. After a Sync that failed the kernel may
 // hold the pages for clean, so that another one would tell a lie; and what a write left behind is in doubt. Nothing is
 // written, synced or removed from now on, and nothing is committed.

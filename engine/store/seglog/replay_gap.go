@@ -24,7 +24,7 @@ func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
 	if next.lsn > r.lsn+1 {
 		d.first, d.last = r.lsn+1, next.lsn-1
 	}
-	if !r.begun && p.seg.id > 1 {
+	if !r.begun && r.parts[0].seg.id > 1 {
 		d.first = 0 // nobody knows how much there was before
 	}
 	if d.last > 0 && last && d.bytes > 0 {

@@ -39,14 +39,21 @@ func (r *replayer) account() {
 	}
 }
 
-// limit tells the missing segments of which i is the last apart from those before.
+// limit tells the missing segments of which i is the last apart from those before, and from the end of one that is there.
 func (r *replayer) limit(i int, s *summary) {
-	r.parts[i].damages[0].first = s.first
-	r.parts[i].damages[0].last = s.last
-	for i--; i >= 0 && r.parts[i].absent; i-- {
+	d := &r.parts[i].damages[0]
+	first := d.first
+	d.first, d.last = s.first, s.last
+	before := i - 1
+	for i = before; i >= 0 && r.parts[i].absent; i-- {
 		if d := &r.parts[i].damages[0]; d.last >= s.first {
 			d.last, d.lsn = s.first-1, s.first-1
 		}
+	}
+	if i == before && i >= 0 && first > 0 && first < s.first {
+		p := r.parts[i]
+		p.damages = append(p.damages, damage{off: p.at, bytes: p.rest, first: first, last: s.first - 1, lsn: s.first - 1,
+			reason: "frames are missing at its end"})
 	}
 }
 

@@ -102,10 +102,6 @@ func (c *committer) makeAhead() bool {
 		if err == nil {
 			continue
 		}
-		if !mayPass(err) {
-			_ = c.fail("make "+s.path, err)
-			return false
-		}
 		// The very last may be smaller: the room that there is may be what the oldest segment needs.
 		for last && s.alloc > c.segmentSize/8 && c.make(s) != nil {
 			s.alloc /= 2

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"math"
 	"syscall"
 
 	"github.com/penstock-mqtt/penstock/engine/store/vfs"
@@ -22,6 +23,7 @@ type scanner struct {
 	window []byte
 	from   int64 // of the window's first byte in the file
 	step   int64 // how much is read at once
+	strict bool  // an error of the disk is one: what is read is known to be there
 }
 
 // frame is one that was read. The body is good until the scanner reads on.
@@ -36,6 +38,9 @@ func (f *frame) end() int64 { return f.off + f.size() }
 // windowSize is how much is read at once. The window is larger only for a frame that is, once its CRC has proven that it is
 // there.
 const windowSize = 512 << 10
+
+// maxEnd is where a frame must end: places have 32 bits, and on some machines so have slices.
+const maxEnd = int64(min(math.MaxUint32, math.MaxInt))
 
 // pageSize is the unit in which what can be read is told from what cannot.
 const pageSize = 4096
@@ -61,7 +66,7 @@ func (s *scanner) frame(off int64) (f frame, ok bool, err error) {
 		return f, false, err
 	}
 	head, ok := parseFrame(b, s.who)
-	if !ok || head.size() > s.size-off {
+	if !ok || head.size() > min(s.size, maxEnd)-off {
 		return f, false, nil
 	}
 	if head.size() > s.step { // it may only claim to be
@@ -141,7 +146,11 @@ func (s *scanner) bytes(off int64, n int) ([]byte, error) {
 		s.window = s.window[:size]
 	}
 	s.from = off
-	if err := readPages(s.file, s.window[kept:], off+int64(kept)); err != nil {
+	read := readPages
+	if s.strict {
+		read = readFull
+	}
+	if err := read(s.file, s.window[kept:], off+int64(kept)); err != nil {
 		s.window = s.window[:0]
 		return nil, err
 	}

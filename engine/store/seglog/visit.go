@@ -217,7 +217,7 @@ func (r *reader) at(x *index, at place) ([]byte, error) {
 		return nil, fmt.Errorf("there is no segment %08x", at.seg)
 	}
 	if r.seg != at.seg {
-		r.seg, r.scan = at.seg, scanner{file: s.file, size: s.size, window: r.scan.window[:0], step: windowSize}
+		r.seg, r.scan = at.seg, scanner{file: s.file, size: s.size, window: r.scan.window[:0], step: windowSize, strict: true}
 	}
 	b, err := r.scan.bytes(int64(at.off), int(at.len))
 	if err != nil {
