@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -48,6 +51,8 @@ func (*ctlStatus) Run(ctl *CtlCmd, out io.Writer) error {
 		fmt.Fprintf(w, "listening\t%s\n", l.URL)
 	}
 	fmt.Fprintf(w, "clients\t%d connected, %d sessions, %d subscriptions\n", st.Connections, st.Sessions, st.Subscriptions)
+	fmt.Fprintf(w, "offline\t%d sessions%s\n", st.Offline, reasons(", ended: ", st.SessionsEnded))
+	fmt.Fprintf(w, "queued\t%d messages, %s%s\n", st.Queued, size(float64(st.QueuedBytes)), reasons(", dropped: ", st.DroppedBy))
 	fmt.Fprintf(w, "messages\t%.0f/s in, %.0f/s out, %d retained, %d dropped\n", st.Rates.MessagesReceived, st.Rates.MessagesSent, st.Retained, st.Dropped)
 	fmt.Fprintf(w, "bytes\t%s/s in, %s/s out, %s waiting\n", size(st.Rates.BytesReceived), size(st.Rates.BytesSent), size(float64(st.OutboundBytes)))
 	fmt.Fprintf(w, "store\t%s\n", storeLine(st.Store))
@@ -57,6 +62,18 @@ func (*ctlStatus) Run(ctl *CtlCmd, out io.Writer) error {
 			l.Loop, l.Connections, 100*l.BusyShare, time.Duration(l.LagSeconds*float64(time.Second)).Round(10*time.Microsecond), l.Inbox)
 	}
 	return w.Flush()
+}
+
+// reasons lists how often what happened, the most frequent first.
+func reasons(title string, by map[string]uint64) string {
+	list := slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), strings.Compare(a, b)) })
+	for i, reason := range list {
+		list[i] = fmt.Sprintf("%d %s", by[reason], reason)
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return title + strings.Join(list, ", ")
 }
 
 type ctlClients struct {

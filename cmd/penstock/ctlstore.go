@@ -22,6 +22,8 @@ func storeLine(state string) string {
 	switch state {
 	case admin.InMemory:
 		return "none: state is kept in memory and ends with the process"
+	case admin.Opening:
+		return "opening: what it holds is being read"
 	case "slow":
 		return "slow: publishers are slowed down"
 	case "full":

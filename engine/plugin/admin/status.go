@@ -26,7 +26,13 @@ type Status struct {
 	Retained      uint64 `json:"retained"`
 	OutboundBytes int64  `json:"outbound_bytes"` // queued for connections
 	Dropped       uint64 `json:"dropped"`        // messages that did not reach a receiver, since the start
-	Store         string `json:"store"`          // "memory", or how the store keeps up: "ok", "slow", "full", "failed"
+	Store         string `json:"store"`          // "memory", "opening", or how the store keeps up: "ok", "slow", "full", "failed"
+
+	Offline       uint64            `json:"sessions_offline"` // sessions without a connection
+	Queued        uint64            `json:"queued"`           // messages that wait for sessions, counted for each
+	QueuedBytes   uint64            `json:"queued_bytes"`
+	DroppedBy     map[string]uint64 `json:"dropped_by_reason"`
+	SessionsEnded map[string]uint64 `json:"sessions_ended_by_reason"` // sessions without a connection, since the start
 
 	Rates  Rates  `json:"rates"`
 	Memory Memory `json:"memory"`
@@ -77,6 +83,8 @@ func (s *Server) glance() Status {
 		Listeners: []Address{}, Loops: []Loop{},
 		Connections: now.stats.ClientsConnected, Sessions: now.stats.Sessions, Subscriptions: now.stats.Subscriptions,
 		Retained: now.stats.Retained, OutboundBytes: now.stats.OutboundBytes, Dropped: sum(now.stats.Dropped),
+		Offline: now.stats.SessionsOffline, Queued: now.stats.QueuedMessages, QueuedBytes: now.stats.QueuedBytes,
+		DroppedBy: now.stats.Dropped, SessionsEnded: now.stats.SessionsEnded,
 		Rates: rates(&before, &now), Memory: memory(),
 	}
 	st.Store, _ = s.storeState()

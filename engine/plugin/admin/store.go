@@ -11,7 +11,7 @@ import (
 // Store is where the broker keeps its state, and how the store does. Counters begin with the process. Without a store all
 // but State is zero.
 type Store struct {
-	State   string `json:"state"` // "memory": there is no store; else "ok", "slow", "full" or "failed"
+	State   string `json:"state"` // "memory": there is no store; "opening": it is being read; else "ok", "slow", "full" or "failed"
 	Failure string `json:"failure,omitempty"`
 	Path    string `json:"path,omitempty"`
 	Sync    string `json:"sync,omitempty"` // "always", "interval" or "none"
@@ -75,8 +75,11 @@ type Hole struct {
 	Estimated bool              `json:"estimated,omitempty"` // Records is of more than this hole
 }
 
-// InMemory is the State of a broker without a store.
-const InMemory = "memory"
+// States besides how a store keeps up: of a broker without one, and of one that has not read its yet.
+const (
+	InMemory = "memory"
+	Opening  = "opening"
+)
 
 // StoreOf is what a store tells about itself as the API shows it.
 func StoreOf(s *store.Stats) Store {
@@ -106,6 +109,9 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) {
 	out := Store{State: InMemory}
 	if st, ok := s.Broker.StoreStats(); ok {
 		out = StoreOf(&st)
+		if s.state() == starting {
+			out.State = Opening
+		}
 	}
 	if wantsText(r) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -131,6 +137,8 @@ func (s *Server) storeState() (state, failed string) {
 	switch {
 	case !ok:
 		return InMemory, ""
+	case s.state() == starting:
+		return Opening, ""
 	case st.Pressure == store.Failed:
 		failed = "the store has failed: " + st.Failure
 	}

@@ -54,6 +54,12 @@ func TestABrokerIsWellAndNotReadyWhileItsStoreIsRead(t *testing.T) {
 			t.Errorf("while the store is read: %s is %d %q, want %d", path, a.status, a.body, want)
 		}
 	}
+	if a := r.ask(request{path: "/store"}); !strings.Contains(a.body, "opening: what it holds is being read") || strings.Contains(a.body, "sessions") {
+		t.Errorf("while the store is read: /store says %q", a.body)
+	}
+	if st := get[Status](r, "/api/v1/status"); st.Store != Opening {
+		t.Errorf("while the store is read: the status says %q", st.Store)
+	}
 	close(s.open)
 	if err := <-done; err != nil {
 		t.Fatal(err)

@@ -20,6 +20,9 @@ func (s *Store) Text(out io.Writer) error {
 	}
 	fmt.Fprintf(w, "state\tkept in %s, sync %s\n", printable(s.Path), s.Sync)
 	fmt.Fprintf(w, "store\t%s\n", s.condition())
+	if s.State == Opening {
+		return w.Flush()
+	}
 	fmt.Fprintf(w, "holds\t%s\n", s.holdings())
 	fmt.Fprintf(w, "files\t%s\n", s.room())
 	fmt.Fprintf(w, "commits\t%d, for %s with %s; %s written, %s of it moved to free %s\n", s.Commits, several(s.Batches, "batch"),
@@ -39,7 +42,7 @@ func (s *Store) Text(out io.Writer) error {
 // condition is the state with its reason.
 func (s *Store) condition() string {
 	what := map[string]string{
-		"slow": "publishers are slowed down", "full": "what would have to be stored is refused",
+		Opening: "what it holds is being read", "slow": "publishers are slowed down", "full": "what would have to be stored is refused",
 		"failed": "nothing is stored any more; the broker has to be restarted",
 	}[s.State]
 	text := s.State
