@@ -160,9 +160,9 @@ func (s *sysTopics) values() map[string]string {
 		dropped += n
 	}
 	n := func(v uint64) string { return strconv.FormatUint(v, 10) }
-	offline := uint64(0)
-	if st.Sessions > st.ClientsConnected {
-		offline = st.Sessions - st.ClientsConnected
+	ended := uint64(0)
+	for _, n := range st.SessionsEnded {
+		ended += n
 	}
 	v := map[string]string{
 		"version":                    "penstock version " + s.b.parts.Version,
@@ -170,8 +170,9 @@ func (s *sysTopics) values() map[string]string {
 		"clients/total":              n(st.Sessions),
 		"clients/connected":          n(st.ClientsConnected),
 		"clients/active":             n(st.ClientsConnected),
-		"clients/disconnected":       n(offline),
-		"clients/inactive":           n(offline),
+		"clients/disconnected":       n(st.SessionsOffline),
+		"clients/inactive":           n(st.SessionsOffline),
+		"clients/expired":            n(ended),
 		"clients/maximum":            n(s.max),
 		"messages/received":          n(st.PacketsReceived),
 		"messages/sent":              n(st.PacketsSent),

@@ -51,7 +51,7 @@ func (*ctlStatus) Run(ctl *CtlCmd, out io.Writer) error {
 		fmt.Fprintf(w, "listening\t%s\n", l.URL)
 	}
 	fmt.Fprintf(w, "clients\t%d connected, %d sessions, %d subscriptions\n", st.Connections, st.Sessions, st.Subscriptions)
-	fmt.Fprintf(w, "offline\t%d sessions%s\n", st.Offline, reasons(", ended: ", st.SessionsEnded))
+	fmt.Fprintf(w, "away\t%d sessions%s\n", st.Offline, reasons(", ended: ", st.SessionsEnded))
 	fmt.Fprintf(w, "queued\t%d messages, %s%s\n", st.Queued, size(float64(st.QueuedBytes)), reasons(", dropped: ", st.DroppedBy))
 	fmt.Fprintf(w, "messages\t%.0f/s in, %.0f/s out, %d retained, %d dropped\n", st.Rates.MessagesReceived, st.Rates.MessagesSent, st.Retained, st.Dropped)
 	fmt.Fprintf(w, "bytes\t%s/s in, %s/s out, %s waiting\n", size(st.Rates.BytesReceived), size(st.Rates.BytesSent), size(float64(st.OutboundBytes)))

@@ -58,6 +58,7 @@ func TestCtlShowsAndEndsClients(t *testing.T) {
 	s := "--socket=" + socket
 	ctl(exitOK, "3 connected, 3 sessions, 3 subscriptions", s, "status")
 	ctl(exitOK, "3 connected", "--url", url, "status")
+	ctl(exitOK, "0 sessions\nqueued", s, "status")
 	ctl(exitOK, "kept in memory, it ends with the process\n", s, "store")
 	ctl(exitOK, `{"state":"memory"`, s, "--json", "store")
 	if table := ctl(exitOK, "dev-1", s, "clients"); strings.Count(table, "\n") != 4 || strings.Contains(table, "\x1b") {

@@ -189,6 +189,43 @@ func TestTheStatusAddsUp(t *testing.T) {
 	}
 }
 
+func TestTheStatusTellsWhatWaitsAndWhatGaveWay(t *testing.T) {
+	ctx := context.Background()
+	r := run(t, local(t))
+	r.config.Session.MaxQueuedMessages = 2
+	if err := r.broker.Reload(r.config); err != nil {
+		t.Fatal(err)
+	}
+	c := r.connect("away", 60)
+	if _, err := c.Subscribe(ctx, []client.Filter{{Filter: "t", QoS: 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Disconnect(ctx, mqtt.Success); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the client is away", func() bool { return get[Status](r, "/api/v1/status").Offline == 1 })
+	for range 5 {
+		if err := r.broker.Publish(ctx, engine.Message{Topic: []byte("t"), Payload: []byte("1234567"), QoS: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "what waits is told", func() bool {
+		st := get[Status](r, "/api/v1/status")
+		return st.Queued == 2 && st.QueuedBytes == 16 && len(st.DroppedBy) == 1 && st.DroppedBy["queue_full"] == 3 && len(st.SessionsEnded) == 0
+	})
+	for name, want := range map[string]float64{"penstock_queued_messages": 2, "penstock_queued_bytes": 16, "penstock_sessions_offline": 1} {
+		if got := r.scrape(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if got := r.scrape("penstock_messages_dropped_total", "reason=queue_full"); got != 3 {
+		t.Errorf("dropped for a full queue: got %v, want 3", got)
+	}
+	if got := r.scrape("penstock_sessions_ended_total", "reason=offline_limit"); got != 0 { // a rate needs a beginning
+		t.Errorf("sessions ended: got %v, want 0", got)
+	}
+}
+
 func TestRatesAreToldAgainstAnEarlierMoment(t *testing.T) {
 	now := time.Now()
 	p := pace{old: sample{at: now.Add(-6 * time.Second)}, last: sample{at: now.Add(-time.Second / 2)}}
