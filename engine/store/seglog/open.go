@@ -111,6 +111,9 @@ func (x *opening) open() (*opened, error) {
 	}
 	p := &opened{who: x.who.who, known: x.who, index: x.r.index, lsn: x.r.lsn, replayed: x.r}
 	p.missing = x.r.finish()
+	if err := x.writeAgain(); err != nil {
+		return nil, err
+	}
 	if err := x.sync(); err != nil {
 		return nil, err
 	}
