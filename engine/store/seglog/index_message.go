@@ -8,15 +8,22 @@ type newest struct {
 	m     message
 	there bool // in the map, or will be
 	dirty bool
+
+	top uint64 // the largest identifier so far: what is above it is in no map
 }
 
-// find makes a message the newest one, good until the next find.
+// find makes a message the newest one, good until the next find. Identifiers mostly rise, so that a new message is known for one
+// without a look into the map: a look misses every cache, and took a fifth of opening a million messages.
 func (x *index) find(id uint64) *newest {
 	n := &x.newest
 	if n.id != id {
 		x.flush()
 		n.id, n.dirty = id, false
-		n.m, n.there = x.messages[id]
+		if id > n.top {
+			n.top, n.m, n.there = id, message{}, false
+		} else {
+			n.m, n.there = x.messages[id]
+		}
 	}
 	return n
 }
