@@ -111,6 +111,7 @@ func (f stuckFile) Sync() error {
 }
 
 func TestCloseDoesNotWaitForADiskThatHangs(t *testing.T) {
+	t.Parallel()
 	s := &stuckFS{FS: vfs.OS, letGo: make(chan struct{})}
 	o := seglog.Options{Dir: t.TempDir(), SegmentSize: small, FS: s}
 	g := recovered(t, o)
