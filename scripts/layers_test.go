@@ -87,7 +87,7 @@ var layers = map[string]layer{
 	"bench/internal/faulty": {imports: "codec/mqtt codec/flow trie", tests: "codec/client"}, // what the instrument is tested on
 	"bench": {
 		imports: "codec codec/client codec/mqtt bench/internal/loop bench/internal/hist bench/internal/proc bench/internal/human" + sys,
-		tests:   "engine bench/internal/faulty bench/internal/pki",
+		tests:   "engine engine/store bench/internal/faulty bench/internal/pki",
 	},
 	"bench/compare": {imports: "bench bench/internal/human bench/internal/pki codec/client codec/mqtt" + yaml, tests: "engine"},
 
