@@ -59,6 +59,10 @@ func (l *loop) pubrec(c *conn, p *mqtt.Ack) {
 			l.answer(c, outItem{typ: mqtt.PUBREL, id: p.ID}, l.storeReleased(c.sess, seq))
 			return
 		case flow.Repeated:
+			if l.unkept(c.sess) {
+				l.closeInDoubt(c)
+				return
+			}
 			l.answerRepeat(c, outItem{typ: mqtt.PUBREL, id: p.ID})
 			return
 		}

@@ -157,6 +157,10 @@ func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 			c.disconnect(mqtt.ReceiveMaximumExceeded)
 			return
 		case flow.Duplicate: // [MQTT-4.3.3-10] [MQTT-4.3.3-2]
+			if l.unkept(c.sess) { // a connection before may have begun it, and the store not know
+				l.closeInDoubt(c)
+				return
+			}
 			l.answerRepeat(c, outItem{typ: mqtt.PUBREC, id: p.ID})
 			return
 		case flow.InUse:
