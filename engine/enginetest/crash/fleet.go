@@ -51,6 +51,7 @@ type Fleet struct {
 
 	turnedAway atomic.Int64 // CONNECTs answered with ServerUnavailable
 	hearing    sync.RWMutex // held for reading while a packet is taken
+	cuts       int          // guarded by hearing
 	mu         sync.Mutex
 	conns      map[*rig.Conn]struct{}
 	away       map[mqtt.Reason]int // DISCONNECTs by reason
@@ -109,8 +110,9 @@ func (f *Fleet) Cut() {
 	}
 	clear(f.conns)
 	f.mu.Unlock()
-	f.hearing.Lock()
-	f.hearing.Unlock() //nolint:staticcheck // who was about to take something has done so
+	f.hearing.Lock() // who was about to take something has done so
+	f.cuts++
+	f.hearing.Unlock()
 }
 
 // hear takes a packet, if its connection is not cut.
