@@ -73,12 +73,12 @@ func TestAnExchangeLeftOpenInASessionThatLastsIsAFault(t *testing.T) {
 
 func TestAPublisherWaitsForItsAcknowledgementAsLongAsTheBrokerStalls(t *testing.T) {
 	for qos := byte(1); qos <= 2; qos++ {
-		b := startFaulty(t, faulty.Rule{Do: faulty.Stall, Every: 40, Times: 1, For: 300 * time.Millisecond})
+		b := startFaulty(t, faulty.Rule{Do: faulty.Stall, Every: 400, Times: 1, For: 300 * time.Millisecond})
 		c := short("openloop", b.Addr(), mqtt.V5, qos)
 		c.Duration = 400 * time.Millisecond
 		r := run(t, c)
-		if r.Failed() || r.Ack == nil || r.Ack.Max < 250*time.Millisecond || r.Ack.Count == 0 {
-			t.Errorf("QoS %d: acknowledged %+v, faults %+v, want a wait of 300 ms at most", qos, r.Ack, r.Faults)
+		if r.Failed() || r.Ack == nil || r.Ack.Max < 100*time.Millisecond || r.Ack.Count == 0 {
+			t.Errorf("QoS %d: acknowledged %+v, faults %+v, want one that waited for 100 ms of 300 at least", qos, r.Ack, r.Faults)
 		}
 	}
 }
