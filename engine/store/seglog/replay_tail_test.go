@@ -138,6 +138,15 @@ func TestALastSegmentThatWasNeverBegunGoes(t *testing.T) {
 	}
 }
 
+func TestTheSegmentBeforeALastOneThatWasNeverBegunIsCutToo(t *testing.T) {
+	p := told(t, 10)
+	s := p.of(p.lsn)
+	p.roll()
+	p.wipe(p.head().id, 0, p.head().size)
+	p.flip(s.seg, s.off+frameSize)
+	wantCut(t, "torn twice", p, without(t, 10, 10), s.lsn-1)
+}
+
 func TestAStoreOfWhichNothingCanBeReadStartsEmptyAndKeepsTheFile(t *testing.T) {
 	p := told(t, 3)
 	p.change(p.path(1), 0, invert, p.head().size)

@@ -43,13 +43,20 @@ func TestAWarmOpeningFindsWhatAColdOneFinds(t *testing.T) {
 					p.commit(int(seed)*50, func(b *store.Batch) { s.batch(b); m.Append(b, nil) })
 				}
 			}
-			for round := range 12 {
+			for round := range 8 {
 				b := &busy{FS: p.fs}
 				o := p.options()
 				o.FS = b
 				for range 3 {
 					write(r.IntN(80))
-					b.write = func() { write(r.IntN(12)) }
+					opens, burst := 0, 1+r.IntN(12)
+					b.write = func() {
+						if opens++; opens == burst { // so much that segments go which were not read yet
+							write(120)
+						} else if opens < 20 {
+							write(r.IntN(8))
+						}
+					}
 					if round%2 == 0 {
 						b.write = nil
 					}
