@@ -18,13 +18,13 @@ func (x *opening) heal() (holes []store.Hole, err error) {
 		if len(p.damages) == 0 {
 			continue
 		}
-		name := ""
+		name, err := "", error(nil)
 		if !p.absent {
-			if name, err = x.aside(p.seg.id); err != nil {
-				return holes, err
-			}
+			name, err = x.aside(p.seg.id)
 		}
-		err := x.rewrite(p, name)
+		if err == nil {
+			err = x.rewrite(p, name)
+		}
 		if isNoRoom(err) {
 			name = filepath.Base(p.seg.path)
 			x.log.Error("there is no room to heal a segment of the store: what can be read of it counts, and it stays as it is",
@@ -91,6 +91,9 @@ func (x *opening) rewrite(p *part, aside string) error {
 		alloc = max(size, p.seg.alloc) // it goes on being written to
 	}
 	file, err := x.fs.Create(tmp, alloc)
+	if isNoRoom(err) && alloc > size {
+		file, err = x.fs.Create(tmp, size)
+	}
 	if err != nil {
 		return err
 	}

@@ -132,6 +132,40 @@ func TestWhereThereIsNoRoomToHealWhatIsReadableCounts(t *testing.T) {
 	}
 }
 
+func TestAViewIsReclaimedLikeAnyOtherSegment(t *testing.T) {
+	p := told(t, 30)
+	p.spoil(2)
+	p.must(p.fs.Remove(p.path(2)))
+	in := faultfs.NewInject(p.fs)
+	in.Arm(faultfs.Fault{Op: faultfs.OpCreate, Nth: 1, Err: syscall.ENOSPC, Stays: true})
+	o := *p.options()
+	o.FS, o.SegmentSize = in, 4<<10
+	g := New(o)
+	if err := g.Recover(t.Context(), func(*store.Record) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	in.Disarm()
+	done := make(chan error, 1)
+	for id := uint64(100); exists(t, p.fs, p.path(3)); id++ {
+		b := new(store.Batch)
+		tellSession(b, id)
+		b.DropSession(id - 1)
+		if g.Append(b, func(err error) { done <- err }) {
+			continue
+		}
+		if err := <-done; err != nil {
+			t.Fatalf("append: got %v, want nil", err)
+		}
+	}
+	if got := g.Pressure(); got != store.Ok && got != store.Full {
+		t.Errorf("got pressure %v, %s", got, g.Stats().Failure)
+	}
+	p.must(g.Close(t.Context()))
+	if exists(t, p.fs, p.path(1)) {
+		t.Error("the damaged segment is still there")
+	}
+}
+
 func TestAViewReadsLikeTheHealedFile(t *testing.T) {
 	p, _ := worst(t)
 	in := faultfs.NewInject(p.fs)

@@ -112,6 +112,10 @@ func TestWhatStandsBehindAHoleWaitsForWhatTheHoleHasLost(t *testing.T) {
 	p.spoil(p.lsn)
 	p.commit(0, func(b *store.Batch) { b.Subscribe(1, &store.Subscription{Filter: []byte("f")}) })
 	p.commit(0, func(b *store.Batch) { b.Session(&store.Session{ID: 1, Online: true}) }) // as sessions come and go
+	report, err := Check(t.Context(), *p.options())
+	if err != nil || report.Sessions != 1 || report.Subscriptions != 1 {
+		t.Errorf("checked: got %+v, %v; want a session with a subscription", report, err)
+	}
 	_, state := p.open(p.options())
 	same(t, "opened", state, folded(t, func(b *store.Batch) {
 		b.Session(&store.Session{ID: 1, Online: true})

@@ -151,7 +151,6 @@ func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 			return err
 		}
 	}
-	fresh := false // what is in the window was read after the frame before
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -165,17 +164,12 @@ func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 			if err != nil {
 				return fmt.Errorf("%s, offset %d: %w", p.seg.path, f.off, err)
 			}
-			if fresh = false; !readable {
+			if !readable {
 				r.unreadable(p, s, &f)
 				continue
 			}
 			r.frame(p, &f)
 			p.at = s.at
-			continue
-		}
-		if r.live && !fresh {
-			// It may have been written since the window was read.
-			s.at, s.window, fresh = p.at, nil, true
 			continue
 		}
 		ended, err := r.gap(p, s, last)

@@ -104,6 +104,10 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 	if p.rest, err = s.rest(p.at); err != nil || r.live || !last {
 		return err // the next segment tells whether something is missing
 	}
+	if p.rest == 0 {
+		p.tear()
+		return nil
+	}
 	lsn, durable, err := s.heads(p.at, r.lsn)
 	if err != nil || durable <= r.lsn {
 		p.tear()

@@ -2,7 +2,10 @@ package seglog
 
 import (
 	"errors"
+	"io/fs"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -86,6 +89,7 @@ func (c *committer) keepRoom() {
 // makeAhead makes the files that are wanted; false: there is no room for all.
 func (c *committer) makeAhead() bool {
 	for c.failed() == nil {
+		c.dropTooSmall()
 		s, last := c.nextSpare()
 		if s == nil {
 			break
@@ -149,6 +153,26 @@ func (c *committer) nextSpare() (s *segment, last bool) {
 	return s, len(r.spares) == 0 && r.large == 0
 }
 
+// dropTooSmall removes a file that was made for a large frame when a larger one waits now. The first may wait no more, or be a
+// record that reclaim moves later.
+func (c *committer) dropTooSmall() {
+	c.mu.Lock()
+	r := &c.room
+	i := slices.IndexFunc(r.spares, func(s *segment) bool { return s.alloc < r.large && filepath.Base(s.path) == spareNames[2] })
+	if i < 0 {
+		c.mu.Unlock()
+		return
+	}
+	s := r.spares[i]
+	r.spares = slices.Delete(r.spares, i, i+1)
+	r.ahead -= s.alloc
+	c.mu.Unlock()
+	_ = s.file.Close()
+	if err := c.o.FS.Remove(s.path); err != nil {
+		_ = c.fail("remove "+s.path, err)
+	}
+}
+
 // named is the spare of this name.
 func (r *room) named(name string) *segment {
 	if r.taken != nil && filepath.Base(r.taken.path) == name {
@@ -209,7 +233,7 @@ func (c *committer) removeGone() {
 		s := c.room.gone[0]
 		c.mu.Unlock()
 		err := c.o.FS.Remove(s.path)
-		if err == nil {
+		if err == nil || errors.Is(err, fs.ErrNotExist) { // it was missing before, and there was no room to heal it
 			err = c.o.FS.SyncDir(c.o.Dir)
 		}
 		if err != nil {

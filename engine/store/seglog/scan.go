@@ -102,15 +102,25 @@ func (s *scanner) rest(off int64) (n int64, err error) {
 		if err != nil {
 			return n, err
 		}
-		for i := len(b); i > 0; i-- {
-			if b[i-1] != 0 {
-				n = at + int64(i) - off
-				break
-			}
+		if i := len(trimZeroes(b)); i > 0 {
+			n = at + int64(i) - off
 		}
 		at += int64(len(b))
 	}
 	return n, nil
+}
+
+var zeroes [pageSize]byte
+
+// trimZeroes cuts the zeroes off the end, of which there are mostly many.
+func trimZeroes(b []byte) []byte {
+	for len(b) >= pageSize && bytes.Equal(b[len(b)-pageSize:], zeroes[:]) {
+		b = b[:len(b)-pageSize]
+	}
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // checksum is the CRC of a part of the file.
