@@ -3,9 +3,7 @@ package seglog
 import (
 	"errors"
 	"io/fs"
-	"io/fs"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -151,26 +149,6 @@ func (c *committer) nextSpare() (s *segment, last bool) {
 	}
 	s.path = filepath.Join(c.o.Dir, s.path)
 	return s, len(r.spares) == 0 && r.large == 0
-}
-
-// dropTooSmall removes a file that was made for a large frame when a larger one waits now. The first may wait no more, or be a
-// record that reclaim moves later.
-func (c *committer) dropTooSmall() {
-	c.mu.Lock()
-	r := &c.room
-	i := slices.IndexFunc(r.spares, func(s *segment) bool { return s.alloc < r.large && filepath.Base(s.path) == spareNames[2] })
-	if i < 0 {
-		c.mu.Unlock()
-		return
-	}
-	s := r.spares[i]
-	r.spares = slices.Delete(r.spares, i, i+1)
-	r.ahead -= s.alloc
-	c.mu.Unlock()
-	_ = s.file.Close()
-	if err := c.o.FS.Remove(s.path); err != nil {
-		_ = c.fail("remove "+s.path, err)
-	}
 }
 
 // named is the spare of this name.
