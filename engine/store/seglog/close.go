@@ -79,6 +79,9 @@ func (c *committer) farewell() error {
 	if c.late || c.head() == nil || c.sealed {
 		return nil
 	}
+	if _, ok := c.head().file.(*view); ok { // it is not written to
+		return nil
+	}
 	c.over.Store(true) // it is not waited for room
 	c.begin()
 	err := c.write(frameClosed, true)
