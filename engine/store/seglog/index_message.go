@@ -36,6 +36,7 @@ func (x *index) flush() {
 			x.loose = append(x.loose, n.id)
 		}
 		x.messages[n.id] = n.m
+		n.top = max(n.top, n.id)
 	}
 	n.id = 0
 }

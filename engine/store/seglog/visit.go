@@ -16,23 +16,31 @@ const recordVersion = 1
 // records lie there, as far as that order allows. Queues come out of the index, without reading anything.
 func (x *index) visit(ctx context.Context, visit func(*store.Record) error) error {
 	v := visitor{ctx: ctx, x: x, visit: visit}
-	for _, all := range []map[uint64]place{x.notes, x.retained} {
-		places := make([]place, 0, len(all))
-		for _, at := range all {
-			places = append(places, at)
-		}
-		if err := v.records(places); err != nil {
-			return err
-		}
+	messages := make(chan []place, 1)
+	go func() { messages <- sorted(x.messages, func(m message) place { return m.at }) }() // which takes a while
+	itself := func(at place) place { return at }
+	err := v.records(sorted(x.notes, itself))
+	if err == nil {
+		err = v.records(sorted(x.retained, itself))
 	}
-	places := make([]place, 0, len(x.messages))
-	for _, m := range x.messages {
-		places = append(places, m.at)
+	places := <-messages
+	if err == nil {
+		err = v.records(places)
 	}
-	if err := v.records(places); err != nil {
-		return err
+	if err == nil {
+		err = v.all()
 	}
-	return v.all()
+	return err
+}
+
+// sorted gives the places in a map in the order of the files.
+func sorted[V any](m map[uint64]V, at func(V) place) []place {
+	all := make([]place, 0, len(m))
+	for _, v := range m {
+		all = append(all, at(v))
+	}
+	slices.SortFunc(all, place.compare)
+	return all
 }
 
 // visitor is a visit that goes on.
@@ -50,9 +58,8 @@ type visitor struct {
 	lines []line
 }
 
-// records visits those that lie at these places, in the order of the files.
+// records visits those that lie at these places.
 func (v *visitor) records(places []place) error {
-	slices.SortFunc(places, place.compare)
 	for _, at := range places {
 		raw, err := v.read.at(v.x, at)
 		if err != nil {
