@@ -90,6 +90,10 @@ func (r *replayer) last() *part {
 	return r.parts[len(r.parts)-1]
 }
 
+// maxMissing is how many segments may be missing in a row. Each costs memory and a file, and the name of one stray file can
+// claim any number.
+const maxMissing = 4096
+
 // begin opens a segment. Those between it and the one before are missing.
 func (r *replayer) begin(id uint32) error {
 	path := filepath.Join(r.dir, segmentName(id))
@@ -107,6 +111,11 @@ func (r *replayer) begin(id uint32) error {
 		return err
 	}
 	if p := r.last(); p != nil {
+		if missing := id - p.seg.id - 1; missing > maxMissing {
+			file.Close()
+			return fmt.Errorf("%s and %s cannot be of one log, from which %d segments are missing between them: move the one away "+
+				"that does not belong here", p.seg.path, path, missing)
+		}
 		for miss := p.seg.id + 1; miss < id; miss++ {
 			r.miss(miss)
 		}
