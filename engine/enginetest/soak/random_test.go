@@ -52,7 +52,7 @@ func TestSoakOfRandomClientsLeavesNothing(t *testing.T) {
 	bounded := func(c *engine.Config, p *engine.Parts) { // embed changes the policy as it goes
 		c.Session.QueuePolicy = engine.Refuse
 		c.Session.MaxQueuedMessages, c.Session.MaxTotalQueuedMessages, c.Session.MaxTotalQueuedBytes = 5, 30, 20*engine.KiB
-		c.Session.MaxOfflineSessions, c.Session.QueueQoS0 = 5, true
+		c.Session.MaxOfflineSessions = 5
 		c.Limits.MaxInflight = 5
 		p.Store = store.NewDelayedMemory()
 	}
