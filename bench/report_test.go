@@ -140,7 +140,7 @@ func TestGoBenchHoldsToGosFormat(t *testing.T) {
 		t.Errorf("a benchmark of messages has columns about connecting:\n%s", text)
 	}
 	r := sampleReport()
-	r.Delivered, r.Latency = 0, nil
+	r.Sent, r.Delivered, r.Latency = 0, 0, nil
 	if text := written(t, r.GoBench); !strings.Contains(text, "\t100\t") || !strings.Contains(text, "900000 connect-p99-ns") {
 		t.Errorf("one of connections has none:\n%s", text)
 	}
