@@ -124,7 +124,7 @@ func (l *loop) beyond(more backlog) bool {
 	return n > 0 && all.messages+more.messages > n || size > 0 && all.bytes+more.bytes > size
 }
 
-// What a bound is short of is little, so that the others are asked before each message.
+// With less than an eighth and so much more left of a bound, the others are asked for each message.
 const (
 	littleMessages = 1024
 	littleBytes    = 1 << 20
@@ -229,12 +229,12 @@ func (l *loop) wouldOverfill(s *sess, plan *fanout.Plan) bool {
 // retainFull tells whether there is no room to retain a message. One that takes the place of another is no more than that.
 func (l *loop) retainFull(topic, value []byte) bool {
 	bounds := &l.live.Retain
-	max, now := int64(bounds.MaxBytes), l.b.retained.Content()
+	most, now := int64(bounds.MaxBytes), l.b.retained.Content()
 	many := bounds.MaxMessages > 0 && l.b.retained.Len() >= bounds.MaxMessages
-	large := max > 0 && now+int64(len(topic)+len(value)) > max
+	large := most > 0 && now+int64(len(topic)+len(value)) > most
 	if !many && !large {
 		return false
 	}
 	old, had := l.b.retained.Get(topic, nil)
-	return !had || large && len(value) > len(old) && now+int64(len(value)-len(old)) > max
+	return !had || large && len(value) > len(old) && now+int64(len(value)-len(old)) > most
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// topic of a notice: what happens so often, once it does, that the log tells of it now and then only. Counters have it all.
+// notice is something that happens so often, once it does, that the log tells of it now and then only. Counters have it
+// all.
 type notice uint8
 
 // The notices, with their levels and words.
