@@ -8,7 +8,7 @@ import (
 	"github.com/penstock-mqtt/penstock/fanout"
 )
 
-// accept answers a CONNECT whose session is attached. need holds the CONNACK back until the present batch is
+// accept answers a CONNECT whose session is attached. need holds the CONNACK back until all that this loop has stored is
 // committed, so that a session that was thrown away does not rise again. [MQTT-3.2.0-1] [MQTT-3.1.4-5]
 func (l *loop) accept(c *conn, present, need bool) {
 	o := c.opening
@@ -24,10 +24,12 @@ func (l *loop) accept(c *conn, present, need bool) {
 		c.end()
 		return
 	}
-	if need {
+	if need && l.uncommitted() {
 		c.flags |= unanswered
+		l.answerRepeat(c, framed(f))
+		return
 	}
-	l.answer(c, framed(f), need)
+	l.answer(c, framed(f), false)
 }
 
 // fits tells whether the client takes a packet of this size. [MQTT-3.1.2-24]

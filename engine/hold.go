@@ -30,6 +30,7 @@ type holder struct {
 	pressure  store.Pressure // of the store, after the last batch
 	moving    []moving       // sessions to be handed over once what was stored for them is committed
 	ended     []string       // clients whose session the present batch ends
+	retired   []retired      // their slots
 
 	spareConns spares[*conn]
 	spareLate  spares[lateDelivery]
@@ -45,6 +46,8 @@ type flight struct {
 	ended []string
 	holds bool // it has something of retained messages
 	done  bool // committed, before this loop has heard of those before it
+
+	retired []retired
 }
 
 // lateDelivery is a routed QoS 2 message. It holds one reference.
@@ -140,8 +143,8 @@ func (l *loop) commitBegun() {
 func (l *loop) appendBatch() (seq uint64, last bool) {
 	h := &l.hold
 	l.markClock()
-	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended, holds: len(h.retained.topics) > 0}
-	h.conns, h.late, h.ended, h.begins = h.spareConns.take(), h.spareLate.take(), nil, false
+	f := flight{seq: h.seq, conns: h.conns, late: h.late, batch: h.batch, ended: h.ended, retired: h.retired, holds: len(h.retained.topics) > 0}
+	h.conns, h.late, h.ended, h.retired, h.begins = h.spareConns.take(), h.spareLate.take(), nil, nil, false
 	h.seq++
 	if n := len(h.free); n > 0 {
 		h.batch, h.free = h.free[n-1], h.free[:n-1]
@@ -207,6 +210,7 @@ func (l *loop) landed(seq uint64, err error) {
 		l.b.doubtful.add(f.ended)
 		l.notice(noticeStoreLost, "err", err)
 	}
+	l.retire(f.retired)
 	l.handOver()
 	l.samplePressure() // who waited for the store is read on behind what was held
 	if len(h.flying) > 0 && h.flying[0].done {

@@ -221,11 +221,43 @@ func (l *loop) endSession(s *sess, release bool) {
 	l.forgetSession(s)
 	l.setSession(s.Slot, nil)
 	l.count.sessions.sub(1)
-	if release {
+	switch {
+	case !release:
+		l.b.slots.Renew(s.Slot)
+	case s.created != 0 && l.uncommitted():
+		l.retireLater(s)
+	default:
 		l.retireSlot(s.ClientID, s.Slot)
-		return
 	}
-	l.b.slots.Renew(s.Slot)
+}
+
+// retired is the slot of a session that is over here and not yet in the store.
+type retired struct {
+	clientID string
+	slot     uint32
+	gen      uint16
+}
+
+// retireLater keeps a stored session's client identifier here until its end is committed. Who comes with it meanwhile comes
+// to this loop, and is not told before that: a crash would have the session rise again behind the CONNACK.
+func (l *loop) retireLater(s *sess) {
+	r := retired{s.ClientID, s.Slot, l.b.slots.Renew(s.Slot)}
+	if h := &l.hold; !h.empty() {
+		h.retired = append(h.retired, r)
+	} else {
+		f := &h.flying[len(h.flying)-1]
+		f.retired = append(f.retired, r)
+	}
+}
+
+// retire frees the slots of sessions whose end is committed, unless somebody has them again.
+func (l *loop) retire(list []retired) {
+	for _, r := range list {
+		free := l.session(r.slot) == nil && l.pending[r.slot] == nil && l.b.slots.Owner(r.slot) == l.id && l.b.slots.Gen(r.slot) == r.gen
+		if free && l.b.directory.release(r.clientID, l.id) {
+			l.b.slots.Free(r.slot)
+		}
+	}
 }
 
 // retireSlot frees a slot without a session, unless another loop has claimed it.

@@ -69,7 +69,9 @@ func (l *loop) subscribe(c *conn, flags byte, body []byte) {
 			break
 		}
 	}
-	l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }, need)
+	if f := l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }); f != nil {
+		l.answer(c, framed(f), need)
+	}
 	l.replays = replays[:0]
 	for _, r := range replays {
 		l.replayRetained(c, r)
@@ -215,7 +217,7 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 	ack.ID = p.ID
 	ack.Codes = ack.Codes[:0]
 	ack.Props.Reset()
-	need := false
+	need, over := false, false
 	for _, f := range p.Filters {
 		code := l.unsubscribeOne(c.sess, f)
 		ack.Codes = append(ack.Codes, code)
@@ -225,6 +227,8 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 		}
 		c.endReplay(c.sess.mounted(f))
 		if code != mqtt.Success {
+			// It may have ended in a connection before, which was not told because that is not committed.
+			over = over || code == mqtt.NoSubscriptionExisted && c.sess.ID != 0
 			continue
 		}
 		if h := l.b.parts.Hooks; h != nil && h.Unsubscribed != nil {
@@ -234,18 +238,24 @@ func (l *loop) unsubscribe(c *conn, flags byte, body []byte) {
 			need = true
 		}
 	}
-	l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }, need)
+	switch f := l.answerFrame(c, func(dst []byte) []byte { return ack.AppendTo(dst, c.version, int(c.maxPacket)) }); {
+	case f == nil:
+	case over && !need:
+		l.answerRepeat(c, framed(f))
+	default:
+		l.answer(c, framed(f), need)
+	}
 }
 
-// answerFrame sends a SUBACK or UNSUBACK. One that is larger than the client takes cannot be given: the connection ends.
-func (l *loop) answerFrame(c *conn, encode func(dst []byte) []byte, need bool) {
+// answerFrame makes a SUBACK or UNSUBACK. One that is larger than the client takes cannot be given: the connection ends.
+func (l *loop) answerFrame(c *conn, encode func(dst []byte) []byte) *fanout.Frame {
 	f := l.newFrame(encode)
 	if !c.fits(f) {
 		l.pool.ReleaseFrame(f)
 		c.disconnect(mqtt.PacketTooLarge)
-		return
+		return nil
 	}
-	l.answer(c, framed(f), need)
+	return f
 }
 
 func (l *loop) unsubscribeOne(s *sess, full []byte) mqtt.Reason {

@@ -80,7 +80,7 @@ func (l *loop) claim(c *conn) {
 	case a.fresh:
 		l.begin(c, a.slot, false)
 	case a.home == l.id && p == nil:
-		l.takeOver(c, a.slot)
+		l.takeOver(c, a.slot, true)
 	case a.home == l.id:
 		c.state = attaching
 		last := &p.tenures[len(p.tenures)-1]
@@ -96,14 +96,14 @@ func (l *loop) claim(c *conn) {
 	}
 }
 
-// takeOver continues or replaces a session that this loop has.
-func (l *loop) takeOver(c *conn, slot uint32) {
+// takeOver continues or replaces a session that this loop has. ended: if there is none, its end may not be committed.
+func (l *loop) takeOver(c *conn, slot uint32, ended bool) {
 	s := l.session(slot)
 	if s == nil && l.b.doubtful.has(c.opening.clientID) || s != nil && l.unkept(s) {
 		l.refuseUnkept(c)
 		return
 	}
-	had := s != nil && s.ID != 0
+	had := s == nil && ended || s != nil && s.created != 0
 	if s != nil {
 		s = l.evict(s, c.opening.cleanStart)
 	}
@@ -232,7 +232,7 @@ func (l *loop) attach(slot uint32, s *sess) {
 		if c.state != attaching {
 			continue // it is gone again
 		}
-		l.takeOver(c, slot)
+		l.takeOver(c, slot, false)
 		l.deliverWaiting(items)
 		items = nil
 		if c.state == connected {
