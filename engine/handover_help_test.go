@@ -204,6 +204,19 @@ func (w *wire) expect(want ...string) {
 	}
 }
 
+// expectAmong takes packets in this order, and apart anywhere among them: a PUBREL may wait for a commit when others do not.
+func (w *wire) expectAmong(apart string, want ...string) {
+	w.t.Helper()
+	var got []string
+	for range len(want) + 1 {
+		got = append(got, w.hear())
+	}
+	i := slices.Index(got, apart)
+	if i < 0 || !slices.Equal(slices.Delete(slices.Clone(got), i, i+1), want) {
+		w.t.Fatalf("got %q, want %q in this order and %q anywhere among them", got, want, apart)
+	}
+}
+
 // nothing makes sure that nothing but the answer to a PINGREQ comes.
 func (w *wire) nothing() {
 	w.t.Helper()
