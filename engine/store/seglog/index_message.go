@@ -36,7 +36,6 @@ func (x *index) flush() {
 			x.loose = append(x.loose, n.id)
 		}
 		x.messages[n.id] = n.m
-		n.top = max(n.top, n.id)
 	}
 	n.id = 0
 }

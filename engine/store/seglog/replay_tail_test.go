@@ -3,6 +3,7 @@ package seglog
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -158,5 +159,24 @@ func TestAStoreOfWhichNothingCanBeReadStartsEmptyAndKeepsTheFile(t *testing.T) {
 	names, err := p.fs.ReadDir(p.dir + "/" + quarantineDir)
 	if err != nil || len(names) != 1 || !bytes.Equal(content(t, p.fs, p.dir+"/"+quarantineDir+"/"+names[0]), before) {
 		t.Errorf("the quarantine holds %q, want the file", names)
+	}
+}
+
+func TestWhatAnOpeningHasReadIsOnTheDisk(t *testing.T) {
+	for seed := range uint64(20) {
+		p := told(t, 10)
+		killed := p.fs.Kill() // and what was written is in the kernel's memory alone
+		o := p.options()
+		o.FS = killed
+		got, err := open(t.Context(), o)
+		p.must(err)
+		state := listed(t, got.index)
+		got.letGo()
+		same(t, "opened", state, without(t, 10))
+		o.FS = killed.Crash(rand.New(rand.NewPCG(seed, 1)))
+		got, err = open(t.Context(), o)
+		p.must(err)
+		same(t, "after a power cut", listed(t, got.index), state)
+		got.letGo()
 	}
 }
