@@ -75,7 +75,7 @@ func TestAReportSaysInWordsWhatWasLost(t *testing.T) {
 	var out strings.Builder
 	report.Text(&out)
 	for _, want := range []string{
-		"Store 01020300000000000000000000000010 in /log", "It was not closed", "31 sessions with 31 subscriptions",
+		"Store 01020300000000000000000000000010 in /log", "It was not closed", "Sessions 31, subscriptions 31, messages 62",
 		"segment 00000001, offset 352, 294 bytes: frames are damaged", "Missing: LSN 2; all holes of this segment together held 2 ACK, 6 ENQ,",
 		"Nothing is missing.", "segment 00000003, offset 0, 0 bytes: the file is missing", "Missing: LSN 14-20, with 6 ACK",
 		"Deliveries that were acknowledged may be repeated: up to 8.", "Retained messages may be lost or be older ones: up to 8.",

@@ -19,7 +19,7 @@ func (r Report) Text(w io.Writer) {
 	holesTo(w, "Damage", r.Recovery.Holes)
 	holesTo(w, "Healed earlier", r.Earlier)
 	if len(r.Recovery.Holes)+len(r.Earlier) > 0 && r.OrphanSessions+r.OrphanDeliveries > 0 {
-		fmt.Fprintf(w, "\nLeft out, because what they belong to is lost: %d sessions, %d deliveries.\n", r.OrphanSessions, r.OrphanDeliveries)
+		fmt.Fprintf(w, "\nLeft out, because what they belong to is lost: sessions %d, deliveries %d.\n", r.OrphanSessions, r.OrphanDeliveries)
 	}
 }
 
@@ -36,9 +36,9 @@ func (r *Report) head(w io.Writer) {
 	if n := r.Recovery.TornBytes; n > 0 {
 		fmt.Fprintf(w, "The last %d bytes are of commits that were not finished, and do not count.\n", n)
 	}
-	fmt.Fprintf(w, "%d sessions with %d subscriptions, %d messages for %d deliveries, %d retained messages, %d notes.\n",
+	fmt.Fprintf(w, "Sessions %d, subscriptions %d, messages %d, deliveries %d, retained messages %d, notes %d.\n",
 		r.Sessions, r.Subscriptions, r.Messages, r.Deliveries, r.Retained, r.Notes)
-	fmt.Fprintf(w, "%d frames with %d records, the last LSN is %d. %d bytes of files, of which %d count.\n",
+	fmt.Fprintf(w, "Frames %d, records %d, last LSN %d. Bytes of files %d, of which %d count.\n",
 		r.Recovery.Frames, r.Recovery.Records, r.LSN, r.Bytes, r.LiveBytes)
 }
 
