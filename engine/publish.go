@@ -152,6 +152,9 @@ var publishRefusals = map[mqtt.Reason]string{
 func (l *loop) storeAndRoute(c *conn, p *mqtt.Publish) {
 	plan := l.router.Plan(p.Topic)
 	if p.QoS > 0 {
+		if !p.Dup || p.QoS == 1 {
+			l.anew(c.sess, p.ID)
+		}
 		switch c.receiver().Publish(p.ID, p.QoS) {
 		case flow.Exceeded: // [MQTT-3.3.4-7]
 			c.disconnect(mqtt.ReceiveMaximumExceeded)

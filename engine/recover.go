@@ -72,6 +72,7 @@ func (b *Broker) recover() error {
 		if err := s.Recover(b.ctx, r.record); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
+		r.doubt()
 	}
 	if r.parted {
 		r.old.sessions, r.old.retained = len(r.order), b.retained.Len()

@@ -33,6 +33,7 @@ const (
 	counted                             // that PUBLISH counts against the maximum of this connection
 	completing                          // from PUBREL to PUBCOMP
 	completingCounted                   // its PUBLISH counts against the maximum still
+	doubtful                            // with received: the exchange may be over, see Doubt
 )
 
 // SetMaximum begins a connection with our Receive Maximum n (0: 65,535). Acknowledgements of
@@ -56,6 +57,7 @@ func (r *Receiver) Publish(id uint16, qos byte) Verdict {
 		case *st&counted != 0: // paid for already on this connection
 			return Duplicate
 		}
+		*st &^= doubtful // it goes on
 		verdict = Duplicate
 	}
 	if r.open == r.maximum() { // [MQTT-3.3.4-7]
@@ -139,6 +141,26 @@ func (r *Receiver) Each(visit func(id uint16)) {
 
 // Restore puts back an identifier that came out of Each or of the store.
 func (r *Receiver) Restore(id uint16) { *r.ids.get(id) |= received }
+
+// Doubt says that the exchanges that were restored may be over: whoever has kept them may have lost what came last.
+func (r *Receiver) Doubt() {
+	r.ids.all(func(_ uint16, st *state) {
+		if *st&received != 0 {
+			*st |= doubtful
+		}
+	})
+}
+
+// Anew takes the identifier of a PUBLISH without DUP, or at QoS 1, before Publish. An exchange in doubt was over then, for its
+// repeat would have DUP [MQTT-3.3.1-1]; true: store so.
+func (r *Receiver) Anew(id uint16) bool {
+	st := r.ids.find(id)
+	if st == nil || *st&doubtful == 0 {
+		return false
+	}
+	r.forget(id, received|doubtful, counted)
+	return true
+}
 
 // Clear forgets all exchanges: the session is over.
 func (r *Receiver) Clear() { *r = Receiver{max: r.max} }

@@ -161,3 +161,27 @@ func TestAllIdentifiersAtOnceAreHeldAndLetGo(t *testing.T) {
 		t.Errorf("got open %d len %d table %d, want 0 0 and a small one", r.Open(), r.Len(), len(r.ids.places))
 	}
 }
+
+// What a store has brought back may be over: only a PUBLISH with DUP, or a PUBREL, says that it is not.
+func TestAnExchangeInDoubtEndsWithAPublishThatIsNoRepeat(t *testing.T) {
+	var r Receiver
+	for id := uint16(1); id <= 4; id++ {
+		r.Restore(id)
+	}
+	r.Doubt()
+	if !r.Anew(1) || r.Publish(1, 2) != New || r.Anew(1) || r.Publish(1, 2) != Duplicate {
+		t.Error("1: want the first PUBLISH without DUP to be new, and another one no more")
+	}
+	if r.Publish(2, 2) != Duplicate || r.Anew(2) || r.Publish(2, 2) != Duplicate {
+		t.Error("2: want a repeat to say that the exchange goes on")
+	}
+	if !r.Anew(3) || r.Publish(3, 1) != New {
+		t.Error("3: want its identifier to be free for QoS 1")
+	}
+	if !r.Pubrel(4) || r.Anew(4) {
+		t.Error("4: want a PUBREL to find it and to leave nothing in doubt")
+	}
+	if r.Anew(5) {
+		t.Error("5: nobody knows it, want nothing to end")
+	}
+}

@@ -16,6 +16,8 @@ mkdir -p "$cache/realclients" "$cache/logs"
 # Built with no flags, as the README's commands and go test build: what they compiled is in the cache.
 export PENSTOCK=$cache/realclients/penstock
 go build -C ../.. -o "$PENSTOCK" ./cmd/penstock || exit 1
+export VICTIM=$cache/realclients/victim # a broker that loses what it has not synced when it is killed
+go build -C ../.. -o "$VICTIM" ./engine/enginetest/crash/victim || exit 1
 export PKI=$cache/realclients/pki # the certificates of the tests that change none
 ./pki.sh "$PKI" || exit 1
 export NODE_PATH=$cache/node/node_modules

@@ -143,9 +143,9 @@ func (s *late) step() bool {
 	return true
 }
 
-// Close implements store.Store.
+// Close implements store.Store. What waits is lost when the gate is shut.
 func (s *late) Close(ctx context.Context) error {
-	for s.step() {
+	for ctx.Err() == nil && s.step() {
 	}
 	return s.Memory.Close(ctx)
 }

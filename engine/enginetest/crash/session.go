@@ -146,6 +146,9 @@ func (l *Ledger) may(sub *Sub, m *message, now int64) bool {
 
 // must tells whether a subscription was there all the time while a message was taken over, and the broker has said so.
 func (l *Ledger) must(sub *Sub, m *message) bool {
+	if m.qos == 2 && m.again && l.doubtful(m.sent, m.acked) {
+		return false // its identifier may be that of an exchange whose end the broker has lost
+	}
 	return l.kept(m.acked) && l.kept(sub.granted) && sub.granted < m.sent && (sub.leaving == 0 || sub.leaving > m.acked)
 }
 

@@ -26,7 +26,7 @@ type Status struct {
 	Retained      uint64 `json:"retained"`
 	OutboundBytes int64  `json:"outbound_bytes"` // queued for connections
 	Dropped       uint64 `json:"dropped"`        // messages that did not reach a receiver, since the start
-	Store         string `json:"store"`          // "memory", or how the store keeps up: "ok", "slow", "full", "failed"
+	Store         string `json:"store"`          // "memory", "opening", or how the store keeps up: "ok", "slow", "full", "failed"
 
 	Offline       uint64            `json:"sessions_offline"` // sessions without a connection
 	Queued        uint64            `json:"queued"`           // messages that wait for sessions, counted for each
