@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
 	"github.com/penstock-mqtt/penstock/fanout"
@@ -98,7 +100,8 @@ func (l *loop) loaded(slot uint32, gen uint16, reach int, seqs []uint64, msgs []
 	}
 	s.Loading = false
 	if err != nil {
-		l.log.Error("load queued messages", "client", s.ClientID, "err", err)
+		l.notice(noticeLoad, "client", s.ClientID, "err", err)
+		l.loadAgain(slot, gen)
 		return
 	}
 	bySeq := map[uint64]*store.Message{}
@@ -124,4 +127,20 @@ func (l *loop) loaded(slot uint32, gen uint16, reach int, seqs []uint64, msgs []
 		l.noteRoom(s)
 	}
 	l.pump(s)
+}
+
+// loadPause is after how long messages that could not be read are asked for again: they wait in the store meanwhile.
+const loadPause = time.Second
+
+func (l *loop) loadAgain(slot uint32, gen uint16) {
+	time.AfterFunc(loadPause, func() {
+		if l.b.ctx.Err() != nil {
+			return
+		}
+		l.post(func(l *loop) {
+			if s := l.session(slot); s != nil && s.Gen == gen {
+				l.pump(s)
+			}
+		})
+	})
 }

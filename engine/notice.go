@@ -18,6 +18,7 @@ const (
 	noticeQueueRefused               // a publisher was turned away because of a full queue
 	noticeTotalFull                  // all queues together are full
 	noticeOffline                    // a session ended because of session.max_offline_sessions or _age
+	noticeLoad                       // queued messages could not be read from the store
 	notices
 )
 
@@ -31,6 +32,7 @@ var noticeTexts = [notices]struct {
 	{slog.LevelWarn, "publishers are refused: a queue that they publish to is full"},
 	{slog.LevelWarn, "queued messages give way: there are too many over all sessions"},
 	{slog.LevelWarn, "sessions end that were without a connection for long"},
+	{slog.LevelError, "queued messages cannot be read from the store: they wait"},
 }
 
 // noticePause is for how long a notice is not repeated.
