@@ -98,7 +98,7 @@ func TestALogNeverGetsStuckWhileItIsFull(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			_, o := disk(t, 12+int64(seed), false)
+			_, o := disk(t, 7+2*int64(seed), false)
 			o.Sync = seglog.Sync(seed % 3)
 			g := recovered(t, o)
 			twin := store.NewMemory()
@@ -127,6 +127,50 @@ func TestALogNeverGetsStuckWhileItIsFull(t *testing.T) {
 			shut(t, g)
 		})
 	}
+}
+
+// TestGarbageBehindWhatLastsIsFound has the oldest segments full of what lasts, so that all of it has to be copied before the
+// garbage behind it can be had, on a disk that has been filled to the last.
+func TestGarbageBehindWhatLastsIsFound(t *testing.T) {
+	_, o := disk(t, 12, false)
+	g := recovered(t, o)
+	commit(t, g, func(b *store.Batch) { b.Session(&store.Session{ID: 1}) })
+	for i := range 5 * small / 1000 {
+		commit(t, g, func(b *store.Batch) {
+			b.Retain(&store.Message{Topic: fmt.Append(nil, "lasts/", i), Payload: make([]byte, 960), Retain: true})
+		})
+	}
+	tiny := func(id uint64) func(*store.Batch) {
+		return func(b *store.Batch) {
+			b.Message(&store.Message{ID: id, Topic: []byte("t"), QoS: 1})
+			b.Enqueue(id, []store.Delivery{{Session: 1, Seq: id, QoS: 1}})
+		}
+	}
+	next := uint64(1)
+	for ; g.Pressure() != store.Full; next++ {
+		commit(t, g, tiny(next))
+	}
+	var late []chan error
+	for range 20 { // that were on their way
+		var b store.Batch
+		tiny(next)(&b)
+		late = append(late, appended(g, &b))
+		next++
+	}
+	for _, done := range late {
+		if err := answer(t, done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := next - 1; id > 0; id-- {
+		commit(t, g, func(b *store.Batch) { b.Ack(1, id); b.Complete(1, 1) })
+	}
+	await(t, "room again", func() bool { return g.Pressure() == store.Ok })
+	shut(t, g)
+	if got, want := len(state(t, g)), 1+5*small/1000; got != want {
+		t.Errorf("recovered %d records, want %d", got, want)
+	}
+	shut(t, g)
 }
 
 func TestAQuotaIsKeptToAndLeftBelowTheLowWaterMark(t *testing.T) {
