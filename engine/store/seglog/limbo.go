@@ -28,23 +28,27 @@ func (c *committer) leaveLimbo() {
 	c.room.chore()
 }
 
-// leaveEarly leaves the last segment before it is full, when that gives back as much as the next one takes; false: it does
-// not.
+// limboMost is how many segments' worth stays in limbo when there is room: after a large queue was emptied nothing may be
+// written for long.
+const limboMost = 3
+
+// leaveEarly leaves the last segment before it is full: when the log is full as soon as that gives back as much as the next one
+// takes, else when there is much in limbo. False: it does not.
 func (c *committer) leaveEarly() bool {
 	if c.sealed || len(c.room.limbo) == 0 {
 		return false
 	}
-	gain := c.rest()
+	gain, full := c.rest(), c.full.Load()
 	for _, s := range c.room.limbo {
 		gain += s.alloc
 	}
-	if gain < c.segmentSize {
+	if gain < c.segmentSize || !full && gain < (limboMost+1)*c.segmentSize {
 		return false
 	}
 	if rolled, err := c.roll(0); rolled || err != nil {
 		return err == nil
 	}
-	return c.seal() == nil
+	return full && c.seal() == nil
 }
 
 // leaveForLimbo leaves the last segment although there is no other, because nothing more fits into it and the files in limbo are

@@ -217,7 +217,7 @@ func (c *committer) tidy() time.Duration {
 	switch {
 	case c.stopped() != nil:
 		return -1
-	case c.full.Load() && c.leaveEarly():
+	case c.leaveEarly():
 		return 0
 	case !c.mustReclaim():
 		c.compacting.Store(false)
