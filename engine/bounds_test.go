@@ -71,7 +71,8 @@ func TestAllQueuesTogetherStayNearTheirBound(t *testing.T) {
 			}
 			all.Wait()
 			v := inventory(t, b)
-			if slack := publishers * window; v.Queued < most || v.Queued > most+slack {
+			// A loop knows what the others have taken as of their last pass, in which each window may have come twice.
+			if slack := 2 * publishers * window; v.Queued < most || v.Queued > most+slack {
 				t.Errorf("queued: got %d, want %d to %d", v.Queued, most, most+slack)
 			}
 			until(t, "the figures", func() bool { return b.Stats().QueuedMessages == uint64(v.Queued) })

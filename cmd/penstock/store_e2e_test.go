@@ -138,7 +138,8 @@ func TestAKilledBrokerComesBackWithItsState(t *testing.T) {
 		t.Errorf("exit %d, want 0; stderr:\n%s", code, p.stderr)
 	}
 	code, out, errs := runArgs("store", "status", dir)
-	if code != exitOK || !strings.Contains(out, "state  closed\n") || !strings.Contains(out, "2 sessions with 2 subscriptions, 1 message for 1 delivery, 1 retained message") {
+	// The client may have left before it has acknowledged the retained message: how many messages there are is not said here.
+	if code != exitOK || !strings.Contains(out, "state  closed\n") || !strings.Contains(out, "2 sessions with 2 subscriptions, ") || !strings.Contains(out, ", 1 retained message\n") {
 		t.Errorf("store status: exit %d, %q, %q", code, out, errs)
 	}
 }
