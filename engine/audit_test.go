@@ -58,6 +58,7 @@ func quiet(t *testing.T, b *Broker) bool {
 	for i := range b.loops {
 		onLoop(t, b, i, func(l *loop) {
 			l.eachSession(func(s *sess) { still = still && !s.Loading })
+			still = still && len(l.estates) == 0
 		})
 	}
 	return still

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
@@ -79,21 +80,18 @@ func (l *loop) loadAhead(s *sess) {
 	s.Loading = true
 	var refs []store.Ref
 	var seqs []uint64
-	at, reach := 0, 0
-	s.Queue.Each(func(d *session.Delivery) {
-		if at++; d.Msg == nil && len(refs) < loadBatch {
-			refs, seqs, reach = append(refs, store.Ref(d.Aside.Ref)), append(seqs, d.Seq), at
-		}
+	s.Queue.Unread(loadBatch, func(d *session.Stored) {
+		refs, seqs = append(refs, store.Ref(d.Ref)), append(seqs, d.Seq)
 	})
 	slot, gen := s.Slot, s.Gen
 	l.b.parts.Store.Load(refs, func(msgs []store.Message, err error) {
-		l.post(func(l *loop) { l.loaded(slot, gen, reach, seqs, msgs, err) })
+		l.post(func(l *loop) { l.loaded(slot, gen, seqs, msgs, err) })
 	})
 }
 
-// loaded takes messages that were read: they are among the first of the queue, so many that the rest of a long one is left
-// alone. The session may have moved: then its new owner asks for itself.
-func (l *loop) loaded(slot uint32, gen uint16, reach int, seqs []uint64, msgs []store.Message, err error) {
+// loaded takes messages that were read. The session may have moved: then its new owner asks for itself. Some of those that
+// were asked for may be gone meanwhile.
+func (l *loop) loaded(slot uint32, gen uint16, seqs []uint64, msgs []store.Message, err error) {
 	s := l.session(slot)
 	if s == nil || s.Gen != gen {
 		return
@@ -104,28 +102,20 @@ func (l *loop) loaded(slot uint32, gen uint16, reach int, seqs []uint64, msgs []
 		l.loadAgain(slot, gen)
 		return
 	}
-	bySeq := map[uint64]*store.Message{}
-	for i := range msgs {
-		bySeq[seqs[i]] = &msgs[i]
-	}
-	reach = min(reach, s.Queue.Len())
-	stay := s.Queue.Sweep(0, reach, func(d *session.Delivery) bool {
-		m := bySeq[d.Seq]
-		if d.Msg != nil || m == nil {
-			return true
-		}
-		if m.ID == 0 {
+	l.backlog.less(s)
+	s.Queue.Read(seqs[len(seqs)-1], func(d *session.Delivery) bool {
+		i, asked := slices.BinarySearch(seqs, d.Seq)
+		if !asked || msgs[i].ID == 0 {
 			l.dropped(DropLost)
-			l.backlog.sub(d)
+			l.storeAck(s, d.Seq)
 			return false
 		}
-		d.Msg = l.messageOf(m)
+		d.Msg = l.messageOf(&msgs[i])
 		l.settleAside(s, &d.Open)
 		return true
 	})
-	if stay < reach {
-		l.noteRoom(s)
-	}
+	l.backlog.more(s)
+	l.noteRoom(s)
 	l.pump(s)
 }
 

@@ -73,8 +73,14 @@ func FuzzState(f *testing.F) {
 func story(told []byte) []byte {
 	var b store.Batch
 	topics := []string{"r/1", "r/2", "", "r/#", "$SYS/x", "$share/g/r/+"}
+	last := uint64(1)
 	for i, x := range told {
 		n, id, topic := uint64(x/16), uint64(1+x/16%3), []byte(topics[int(x/16)%len(topics)])
+		if x%16 < 2 {
+			last = id
+		} else if x < 0xf0 {
+			id = last // records come session by session; now and then one does not
+		}
 		switch x % 16 {
 		case 0, 1:
 			b.Session(&store.Session{ID: id, ClientID: []byte{'a' + x/16%2}, Version: mqtt.Version(n), Online: n&1 != 0, Expiry: uint32(n / 4), Rest: store.Lifetime{Left: uint32(n & 2)},

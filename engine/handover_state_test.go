@@ -39,14 +39,19 @@ func TestAStateThatIsBrokenStartsNothing(t *testing.T) {
 		state []byte
 		want  string
 	}{
-		"nothing":                 {nil, "no beginning"},
-		"something else":          {[]byte("GET / HTTP/1.1\r\n\r\n"), "it begins with"},
-		"a newer format":          {append([]byte("PNSTKREC\x02"), good[9:]...), "version 2"},
-		"half":                    {good[:len(good)/2], "cut"},
-		"all but the last byte":   {good[:len(good)-1], "does not end"},
-		"a bit":                   {append(append([]byte{}, good[:40]...), append([]byte{good[40] ^ 1}, good[41:]...)...), "checksum"},
-		"a kind of the future":    {stream(func(b *store.Batch) { b.Record(&store.Record{Kind: 0x90, Raw: []byte{0x90, 1, 0}}) }), "kind 144"},
-		"deliveries to nobody":    {stream(func(b *store.Batch) { enq(b, 1, 1) }), "does not exist"},
+		"nothing":               {nil, "no beginning"},
+		"something else":        {[]byte("GET / HTTP/1.1\r\n\r\n"), "it begins with"},
+		"a newer format":        {append([]byte("PNSTKREC\x02"), good[9:]...), "version 2"},
+		"half":                  {good[:len(good)/2], "cut"},
+		"all but the last byte": {good[:len(good)-1], "does not end"},
+		"a bit":                 {append(append([]byte{}, good[:40]...), append([]byte{good[40] ^ 1}, good[41:]...)...), "checksum"},
+		"a kind of the future":  {stream(func(b *store.Batch) { b.Record(&store.Record{Kind: 0x90, Raw: []byte{0x90, 1, 0}}) }), "kind 144"},
+		"deliveries to nobody":  {stream(func(b *store.Batch) { enq(b, 1, 1) }), "does not exist"},
+		"a session's record too late": {stream(func(b *store.Batch) {
+			ses(b)
+			b.Session(&store.Session{ID: 2, ClientID: []byte("d"), Version: 5, Expiry: 10})
+			enq(b, 1, 1)
+		}), "has come before"},
 		"a release of nothing":    {stream(func(b *store.Batch) { ses(b); b.Release(1, 1) }), "does not exist"},
 		"a release of another":    {stream(func(b *store.Batch) { ses(b); enq(b, 1, 2); b.Release(1, 2) }), "not sent last"},
 		"a release at QoS 1":      {stream(func(b *store.Batch) { ses(b); enq(b, 1, 1); b.Release(1, 1) }), "not sent last"},
@@ -81,7 +86,6 @@ func TestAStateThatIsBrokenStartsNothing(t *testing.T) {
 		b.Subscribe(1, &store.Subscription{Filter: []byte("old")})
 		b.Session(&store.Session{ID: 2, ClientID: []byte("c"), Version: 5, Expiry: 20})
 		b.Subscribe(2, &store.Subscription{Filter: []byte("new")})
-		b.Subscribe(1, &store.Subscription{Filter: []byte("old2")})
 		b.Record(&store.Record{Kind: 0x30, Raw: []byte{0x30, 1, 0}})
 	}))})
 	if err := b.Start(); err != nil {

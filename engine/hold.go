@@ -21,6 +21,7 @@ type holder struct {
 	batch     *store.Batch
 	retained  retainedNotes // what the batch will have of retained messages
 	begins    bool          // it begins a session
+	shut      bool          // the store takes nothing yet: it is being read
 	free      []*store.Batch
 	seq       uint64 // of the batch being filled
 	committed uint64 // all batches up to this one are
@@ -115,7 +116,7 @@ func (l *loop) dropHeld(c *conn) {
 // commit hands the pass's batch to the store. Where that commits at once, who waited for it may go on with input that was
 // kept: what that puts into the next batch is handed over as well, before other loops are told of it.
 func (l *loop) commit() {
-	for l.hold.store != nil && !l.hold.empty() {
+	for l.hold.store != nil && !l.hold.shut && !l.hold.empty() {
 		if seq, last := l.appendBatch(); last {
 			l.landed(seq, nil)
 		}

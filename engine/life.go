@@ -162,6 +162,11 @@ func (l *loop) dropMessages(s *sess) {
 
 // leaveOffline begins the time for which a session without a connection is kept.
 func (l *loop) leaveOffline(s *sess) {
+	l.beginAway(s)
+	l.storeSession(s)
+}
+
+func (l *loop) beginAway(s *sess) {
 	l.clearSessionTimer(s)
 	l.goAway(s, 0)
 	if s.Will != nil { // [MQTT-3.1.2-8]: after the delay or with the session, whichever is first
@@ -172,7 +177,6 @@ func (l *loop) leaveOffline(s *sess) {
 		s.willAt = l.after(delay)
 	}
 	l.setSessionTimer(s)
-	l.storeSession(s)
 }
 
 func (l *loop) setSessionTimer(s *sess) {
@@ -215,10 +219,15 @@ func (l *loop) sessionTimer(s *sess) {
 func (l *loop) endSession(s *sess, release bool) {
 	l.clearSessionTimer(s)
 	l.publishWill(s)
+	left := l.bequeath(s)
 	l.unsubscribeAll(s)
 	l.reshare(s, true)
 	l.dropMessages(s)
-	l.forgetSession(s)
+	if left != nil {
+		l.keepEstate(s, left)
+	} else {
+		l.forgetSession(s)
+	}
 	l.setSession(s.Slot, nil)
 	l.count.sessions.sub(1)
 	switch {

@@ -44,6 +44,8 @@ type loop struct {
 	sinks     map[uint32]func(m *fanout.Message) // embedders' subscriptions, by slot
 	wheel     *wheel.Wheel
 	fence     fence
+	estates   []*estate // of sessions that are over
+	unwritten []uint32  // slots of sessions that came back, of which the loss of the connection is not in the store
 	hold      holder
 
 	owed       int64   // bytes in the queues of all connections

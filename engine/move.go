@@ -42,7 +42,7 @@ func (b *Broker) HandOverStore(ctx context.Context, w io.Writer) (err error) {
 // store held. What outlives connections is put into our store, if there is one: none of it is acknowledged anew, so
 // Start returns when it is there.
 func (r *recovery) takeOver(state io.Reader) error {
-	r.handed, r.sessions = map[uint64]*store.Message{}, map[uint64]*restored{}
+	r.handed = map[uint64]*store.Message{}
 	m := &mover{r: r, to: r.b.parts.Store, names: map[uint64]uint64{}, done: make(chan error, maxMoving)}
 	in := bufio.NewReaderSize(state, 64<<10)
 	for more := true; more; {
@@ -105,7 +105,7 @@ func (m *mover) record(rec *store.Record) error {
 
 // session names a session that is to be kept.
 func (m *mover) session(rec *store.Record) {
-	x := m.r.sessions[rec.Session.ID]
+	x := m.r.x
 	if !x.s.Persistent() {
 		return
 	}
@@ -118,8 +118,8 @@ func (m *mover) session(rec *store.Record) {
 }
 
 func (m *mover) ofSession(rec *store.Record) {
-	x := m.r.sessions[rec.Session.ID]
-	if x == nil || x.s.ID == 0 {
+	x := m.r.x
+	if x.s.ID == 0 {
 		return
 	}
 	switch rec.Kind {
@@ -134,8 +134,8 @@ func (m *mover) ofSession(rec *store.Record) {
 
 // delivery keeps a message with the first delivery that is kept.
 func (m *mover) delivery(message uint64, d store.Delivery) {
-	x, msg := m.r.sessions[d.Session], m.r.handed[message]
-	if x == nil || x.s.ID == 0 || msg == nil {
+	x, msg := m.r.x, m.r.handed[message]
+	if x.s.ID == 0 || msg == nil {
 		return
 	}
 	name, known := m.names[message]

@@ -4,82 +4,65 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/penstock-mqtt/penstock/codec/flow"
-	"github.com/penstock-mqtt/penstock/codec/mqtt"
-	"github.com/penstock-mqtt/penstock/engine/auth"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
-	"github.com/penstock-mqtt/penstock/fanout"
 	"github.com/penstock-mqtt/penstock/trie"
 )
 
-// recovery rebuilds the broker from its store, before anybody is served. Sessions go to the loops in turn; each is
-// installed by its own loop.
+// recovery rebuilds the broker from its store, before anybody is served. Records come session by session. A session that is
+// whole goes to its loop, many at a time, which installs it while the next are read.
 type recovery struct {
 	b        *Broker
-	sizes    map[uint64]uint32
-	expires  map[uint64]time.Duration // of messages that do
-	sessions map[uint64]*restored
-	clients  map[string]*restored
-	order    []*restored
-	parted   bool                             // another process has handed over to this one
-	handed   map[uint64]*store.Message        // its messages, while its state is read: they are in no store
+	outlines map[uint64]outline // of messages
+	x        *restored          // the session whose records come now
+	queue    []session.Stored   // its queue, as far as it is known
+	ready    [][]*restored      // whole sessions, by loop
+	later    []*restored        // sessions of the process before: they are installed when all its messages are known
+	posted   sync.WaitGroup     // lists of sessions that are being installed
+	n        int                // sessions
+	over     int                // exchanges that cannot have been open
+	parted   bool               // another process has handed over to this one
+	handed   map[uint64]*store.Message
 	again    bool                             // what it has handed over may have been sent: it is of its store
 	old      struct{ sessions, retained int } // of our store, when there is a process before
 	time     timeline
 }
 
-// restored is a session that came back.
-type restored struct {
-	s       *sess
-	l       *loop
-	rest    store.Lifetime
-	delay   store.Lifetime
-	grace   time.Duration // to add to delay
-	online  bool
-	past    bool   // the client began another one, and the record that says so was not committed
-	handed  bool   // by the process before, not the store
-	sent    uint64 // so many of the deliveries that come next were sent already
-	sentTo  uint64 // those up to this number may have been sent, where a store says it
-	lastSeq uint64
-	lowest  uint64 // of the exchanges that are open
-	highest uint64
-	over    []uint64 // deliveries that cannot have been open beside others: a store has lost their ends
-}
+// outline is what is known of a message that is in the store only.
+type outline struct{ size, expires uint32 } // expires as in session.Stored
 
-func (x *restored) receiver() *flow.Receiver {
-	if x.s.Recv == nil {
-		x.s.Recv = &flow.Receiver{}
-	}
-	return x.s.Recv
-}
+// installAtOnce is how many sessions a loop installs in one pass.
+const installAtOnce = 256
 
 // recover reads the whole state, of the store and of the process before, and gives it to the loops.
 func (b *Broker) recover() error {
 	if b.parts.Store == nil && b.parts.State == nil {
 		return nil
 	}
-	b.onLoops(func(l *loop) { l.frozen = true }) // nothing ends before all is there
-	r := &recovery{
-		b: b, parted: b.parts.State != nil,
-		sizes: map[uint64]uint32{}, expires: map[uint64]time.Duration{}, sessions: map[uint64]*restored{}, clients: map[string]*restored{},
-	}
+	b.onLoops(func(l *loop) { // nothing ends before all is there, and nothing is appended to a store that is being read
+		l.frozen, l.hold.shut = true, l.stores()
+	})
+	r := &recovery{b: b, parted: b.parts.State != nil, outlines: map[uint64]outline{}, ready: make([][]*restored, len(b.loops))}
 	if s := b.parts.Store; s != nil {
 		b.opened = true
 		if err := s.Recover(b.ctx, r.record); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
+		r.install()
 		r.doubt()
+		b.onLoops(func(l *loop) { l.hold.shut = false })
 	}
 	if r.parted {
-		r.old.sessions, r.old.retained = len(r.order), b.retained.Len()
+		r.old.sessions, r.old.retained = r.n, b.retained.Len()
 		if err := r.takeOver(b.parts.State); err != nil {
 			return err
 		}
 	}
+	r.install()
 	r.beginClock()
 	b.ids.Store((b.ids.Load()/idBlock + 1) * idBlock)
 	if b.parts.Store != nil {
@@ -87,88 +70,95 @@ func (b *Broker) recover() error {
 		b.loops[0].post(func(l *loop) { l.markIDs(b.ids.Load() + idBlock); close(marked) })
 		<-marked
 	}
-	done := make(chan struct{}, len(r.order))
-	for _, x := range r.order {
-		x.l.post(func(l *loop) { l.install(x, r.handed); done <- struct{}{} })
-	}
-	ended := 0
-	for _, x := range r.order {
-		ended += len(x.over)
-		<-done
-	}
-	if ended > 0 {
-		b.log.Warn("exchanges that cannot have been open at once: the older are over", "exchanges", ended)
+	if r.over > 0 {
+		b.log.Warn("exchanges that cannot have been open at once: the older are over", "exchanges", r.over)
 	}
 	for _, l := range b.loops {
 		l.post(func(l *loop) {
 			l.fetched, l.frozen = nil, false
+			l.writeDown()
+			l.settleEstates()
 			l.absent.order(l.tick)
-			if len(r.order) > 0 {
+			if r.n > 0 {
 				l.grace = l.now + offlineGrace
 			}
 		})
 	}
-	b.log.Info("state recovered", "sessions", len(r.order), "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
+	b.log.Info("state recovered", "sessions", r.n, "retained", b.retained.Len(), "subscriptions", b.subscriptions.Load())
 	return nil
 }
 
+// record takes up one record.
 func (r *recovery) record(rec *store.Record) error {
 	r.retime(rec)
 	switch rec.Kind {
+	case store.META:
+		r.meta(string(rec.Key), rec.Value)
 	case store.RET:
 		return r.retained(&rec.Message)
 	case store.MSG:
-		m := &rec.Message
-		if len(m.Topic) > 0 && !trie.ValidName(m.Topic) {
-			return fmt.Errorf("message %d has the topic %q", m.ID, m.Topic)
-		}
-		if m.Expiry.Left > 0 {
-			r.expires[m.ID] = max(r.b.deadline(m.Expiry), 1)
-		}
-		r.sizes[m.ID] = uint32(len(m.Topic) + len(m.Props) + len(m.Payload))
-		raise(&r.b.ids, m.ID)
-		if r.handed != nil {
-			r.handed[m.ID] = &store.Message{
-				ID: m.ID, Topic: clone(m.Topic), Props: clone(m.Props), Payload: clone(m.Payload), QoS: m.QoS, Retain: m.Retain, Expiry: m.Expiry,
-			}
-		}
-		return nil
-	case store.META:
-		if string(rec.Key) == clockMark {
-			r.clock(rec.Value)
-			return nil
-		}
-		if r.handed != nil {
-			r.note(string(rec.Key), rec.Value)
-			return nil
-		}
-		if mark, n := binary.Uvarint(rec.Value); n > 0 && string(rec.Key) == idMark {
-			raise(&r.b.ids, mark)
-		}
-		return nil
+		return r.message(&rec.Message)
 	case store.SES:
+		r.finish()
 		return r.session(&rec.Session)
 	case store.ENQ:
 		for i := range rec.Deliveries {
-			if err := r.delivery(rec.Message.ID, &rec.Deliveries[i]); err != nil {
+			d := &rec.Deliveries[i]
+			if err := r.of(d.Session, func(x *restored) error { return r.delivery(x, rec.Message.ID, d) }); err != nil {
 				return err
 			}
 		}
+	case store.SUB:
+		return r.of(rec.Session.ID, func(x *restored) error { return r.subscription(x, &rec.Subscription) })
+	case store.QIN:
+		return r.of(rec.Session.ID, func(x *restored) error { x.receiver().Restore(rec.PacketID); return nil })
+	case store.REL:
+		return r.of(rec.Session.ID, func(x *restored) error { return r.released(x, rec.Seq) })
+	}
+	return nil // a kind that says nothing to the engine
+}
+
+// of takes up a record of the session whose records come now.
+func (r *recovery) of(id uint64, do func(x *restored) error) error {
+	if r.x == nil || r.x.name != id {
+		return fmt.Errorf("a record of session %d, which does not exist or has come before", id)
+	}
+	return do(r.x)
+}
+
+// message notes what has to be known of a message without reading it.
+func (r *recovery) message(m *store.Message) error {
+	if len(m.Topic) > 0 && !trie.ValidName(m.Topic) {
+		return fmt.Errorf("message %d has the topic %q", m.ID, m.Topic)
+	}
+	raise(&r.b.ids, m.ID)
+	if r.handed != nil {
+		r.handed[m.ID] = &store.Message{
+			ID: m.ID, Topic: clone(m.Topic), Props: clone(m.Props), Payload: clone(m.Payload), QoS: m.QoS, Retain: m.Retain, Expiry: m.Expiry,
+		}
 		return nil
 	}
-	x := r.sessions[rec.Session.ID]
-	if x == nil || x.past {
-		return nil // a kind that says nothing to the engine
+	w := outline{size: sizeOf(m)}
+	if m.Expiry.Left > 0 {
+		w.expires = uint32(min(max((r.b.deadline(m.Expiry)+time.Second-1)/time.Second, 1), 1<<32-1))
 	}
-	switch rec.Kind {
-	case store.SUB:
-		return r.subscription(x, &rec.Subscription)
-	case store.QIN:
-		x.receiver().Restore(rec.PacketID)
-	case store.REL:
-		return r.released(x, rec.Seq)
-	}
+	r.outlines[m.ID] = w
 	return nil
+}
+
+// sizeOf is what a message counts for in a queue.
+func sizeOf(m *store.Message) uint32 { return uint32(len(m.Topic) + len(m.Props) + len(m.Payload)) }
+
+// meta takes up a note of the broker's, or of the process before.
+func (r *recovery) meta(key string, value []byte) {
+	switch mark, n := binary.Uvarint(value); {
+	case key == clockMark:
+		r.clock(value)
+	case r.handed != nil:
+		r.note(key, value)
+	case key == idMark && n > 0:
+		raise(&r.b.ids, mark)
+	}
 }
 
 // note takes up what goes along in a hand-over alone.
@@ -185,29 +175,16 @@ func (r *recovery) note(key string, value []byte) {
 	}
 	named := func(prefix string) *restored {
 		name, ok := strings.CutPrefix(key, prefix)
-		id, n := binary.Uvarint([]byte(name))
-		if !ok || n <= 0 {
-			return nil
+		if id, n := binary.Uvarint([]byte(name)); ok && n > 0 && r.x != nil && r.x.name == id {
+			return r.x
 		}
-		return r.sessions[id]
+		return nil
 	}
 	if x := named(sentMeta); x != nil {
 		x.sent, _ = binary.Uvarint(value)
 	}
 	if x := named(ownerMeta); x != nil && len(value) > 0 {
 		r.owner(x.s, value[0]&ownerSuperuser != 0, string(value[1:]))
-	}
-}
-
-// owner restores what the right to a will depends on.
-func (r *recovery) owner(s *sess, superuser bool, title string) {
-	if s.ident != nil {
-		s.ident.Superuser = superuser
-	}
-	for _, lst := range r.b.listeners {
-		if w := s.Will; title != "" && lst.title == title && w != nil && strings.HasPrefix(string(w.Topic), lst.mount) {
-			s.lst = lst
-		}
 	}
 }
 
@@ -230,181 +207,4 @@ func (r *recovery) retained(m *store.Message) error {
 	return nil
 }
 
-func (r *recovery) session(rec *store.Session) error {
-	b := r.b
-	if rec.HasWill && !trie.ValidName(rec.Will.Topic) {
-		return fmt.Errorf("the will of session %d has the topic %q", rec.ID, rec.Will.Topic)
-	}
-	x := &restored{l: b.pick(), rest: rec.Rest, online: rec.Online, handed: r.handed != nil, sentTo: rec.Sent}
-	if rec.Online { // nobody has written down what it was sent since
-		x.sentTo = store.SentUnknown
-	}
-	r.sessions[rec.ID] = x
-	id := string(rec.ClientID)
-	raise(&b.ids, rec.ID)
-	slot := uint32(0)
-	switch old := r.clients[id]; {
-	case old == nil:
-		slot = b.directory.claim(id, x.l.id).slot
-	case old.s.ID > rec.ID && !x.handed:
-		x.past, x.s = true, &sess{}
-		x.s.ID = rec.ID
-		r.order = append(r.order, x)
-		return nil
-	default:
-		old.past, x.l = true, old.l
-		slot = old.s.Slot
-		x.l.unsubscribeAll(old.s)
-		b.slots.Renew(slot)
-	}
-	r.clients[id] = x
-	s := &sess{created: uint32(rec.Created)}
-	s.ClientID, s.Principal, s.Slot, s.Gen = id, string(rec.Principal), slot, b.slots.Gen(slot)
-	if !x.handed {
-		s.ID = rec.ID
-		b.slots.SetName(slot, rec.ID)
-	}
-	s.Parted = rec.Parted || rec.Online && r.parted // the latter of a process of before
-	s.Version, s.Expiry = rec.Version, rec.Expiry
-	if name := string(rec.Username); name != "" || s.Principal != "" || rec.Superuser || b.parts.Authorizer != nil {
-		s.ident = &auth.Identity{Principal: s.Principal, ClientID: id, Username: name} // whose right to a will is asked
-	}
-	if rec.HasWill {
-		w := &rec.Will
-		s.Will = &session.Will{
-			Topic: clone(w.Topic), Props: clone(w.Props), Payload: clone(w.Payload), QoS: w.QoS, Retain: w.Retain,
-			Delay: w.Delay, Expiry: w.Expiry, HasExpiry: w.HasExpiry,
-		}
-		r.owner(s, rec.Superuser, string(rec.Listener))
-		if x.delay = w.Rest; s.Parted { // that nobody served is not the client's doing
-			x.grace = r.time.down
-		}
-	}
-	x.s = s
-	r.order = append(r.order, x)
-	return nil
-}
-
 func clone(b []byte) []byte { return append([]byte(nil), b...) }
-
-func (r *recovery) subscription(x *restored, rec *store.Subscription) error {
-	group, filter, shared, ok := trie.SplitShared(rec.Filter)
-	if !ok || !trie.ValidFilter(filter) || rec.Options&3 == 3 {
-		return fmt.Errorf("a subscription of session %d to %q, options %d", rec.ID, rec.Filter, rec.Options)
-	}
-	f := mqtt.Subscription{Filter: rec.Filter, Options: rec.Options}
-	t := fanout.Target{Slot: x.s.Slot, Gen: x.s.Gen, QoS: f.QoS(), ID: rec.ID}
-	if f.NoLocal() {
-		t.Flags |= fanout.NoLocal
-	}
-	if f.RetainAsPublished() {
-		t.Flags |= fanout.RetainAsPublished
-	}
-	if shared {
-		x.l.joinGroup(x.s, group, filter, t, false)
-	} else {
-		x.l.addSubscription(x.s, filter, t, false)
-	}
-	return nil
-}
-
-// delivery takes up a message that was on its way, by its position in the store: what was sent last time is to be
-// repeated before what waits. A store knows of what was sent only how far that went, so all of it waits, and goes out as a
-// repeat up to there.
-func (r *recovery) delivery(id uint64, d *store.Delivery) error {
-	x := r.sessions[d.Session]
-	if x == nil {
-		return fmt.Errorf("a delivery to session %d, which does not exist", d.Session)
-	}
-	if x.past {
-		return nil
-	}
-	aside := &fanout.Aside{Ref: id, Expires: r.expires[id]}
-	q := session.Delivery{
-		Open: session.Open{Aside: aside, Retain: d.Retain, Again: (!x.handed || r.again) && d.Seq <= x.sentTo, Shared: d.Shared},
-		Seq:  d.Seq, Size: r.sizes[id], QoS: d.QoS,
-	}
-	x.s.Grouped = x.s.Grouped || d.Shared
-	switch len(d.SubIDs) {
-	case 0:
-	case 1:
-		q.ID = d.SubIDs[0]
-	default:
-		aside.IDs = append([]uint32(nil), d.SubIDs...)
-	}
-	x.lastSeq = max(x.lastSeq, d.Seq)
-	if x.sent > 0 {
-		x.sent--
-		q.Again = true
-		return x.open(&q, false)
-	}
-	x.s.Queue.Push(q)
-	return nil
-}
-
-// released moves a delivery that got its PUBREC from the queue to the open exchanges: only the PUBREL is sent again. Its
-// record is right behind that of the delivery.
-func (r *recovery) released(x *restored, seq uint64) error {
-	if x.s.Queue.Len() == 0 {
-		return fmt.Errorf("delivery %d is released and does not exist", seq)
-	}
-	d := x.s.Queue.PopLast()
-	switch {
-	case d.Seq != seq || d.QoS != 2:
-		return fmt.Errorf("delivery %d is released and was not sent last", seq)
-	case x.handed && !r.again:
-		return x.open(&d, true)
-	}
-	d.Aside = d.Aside.Loaded() // nobody asks for its message again
-	for _, gone := range x.s.Sender().Restore(seq, 2, true, d.Open) {
-		x.over = append(x.over, gone.Seq)
-	}
-	return nil
-}
-
-// open puts an exchange of the process before back. What no sender could have open at once is not believed.
-func (x *restored) open(d *session.Delivery, released bool) error {
-	send := x.s.Sender()
-	low, high := min(x.lowest, d.Seq), max(x.highest, d.Seq)
-	if send.Len() == 0 {
-		low, high = d.Seq, d.Seq
-	}
-	if _, _, taken := send.Find(flow.ID(d.Seq)); taken || high-low >= flow.Identifiers || d.QoS == 0 {
-		return fmt.Errorf("delivery %d at QoS %d is open beside %d others, %d to %d", d.Seq, d.QoS, send.Len(), x.lowest, x.highest)
-	}
-	x.lowest, x.highest = low, high
-	send.Restore(d.Seq, d.QoS, released, d.Open)
-	return nil
-}
-
-// install puts a session that came back into its loop. A connection that it had is lost: the will is due.
-func (l *loop) install(x *restored, handed map[uint64]*store.Message) {
-	s := x.s
-	if x.past {
-		if s.ID != 0 {
-			l.hold.batch.DropSession(s.ID)
-		}
-		return
-	}
-	if x.handed {
-		l.fetch(s, handed)
-	}
-	if x.sentTo != store.SentUnknown {
-		x.lastSeq = max(x.lastSeq, x.sentTo)
-	}
-	l.b.slots.SetSeq(s.Slot, x.lastSeq)
-	for _, seq := range x.over {
-		l.storeAck(s, seq)
-	}
-	l.setSession(s.Slot, s)
-	l.count.sessions.add(1)
-	if x.online && x.rest.Left == 0 && x.delay.Left == 0 {
-		l.leaveOffline(s)
-		return
-	}
-	l.goAway(s, l.wasAway(s, x.rest))
-	if s.Will != nil && x.delay.Left > 0 {
-		s.willAt = l.after(max(l.b.deadline(x.delay)+x.grace-l.now, 0))
-	}
-	l.setSessionTimer(s)
-}

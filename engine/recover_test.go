@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/codec/flow"
@@ -109,5 +111,68 @@ func TestExchangesThatCannotHaveBeenOpenAtOnceAreOver(t *testing.T) {
 	audit(t, r.Broker, mem)
 	if !strings.Contains(log.String(), "cannot have been open at once") || !strings.Contains(log.String(), "exchanges=2") {
 		t.Errorf("the log does not tell of it:\n%s", &log)
+	}
+}
+
+// reading is a store that notices what is appended while it is being read.
+type reading struct {
+	*store.Memory
+	busy  atomic.Bool
+	early atomic.Int64
+}
+
+func (s *reading) Recover(ctx context.Context, visit func(*store.Record) error) error {
+	s.busy.Store(true)
+	defer s.busy.Store(false)
+	return s.Memory.Recover(ctx, visit)
+}
+
+func (s *reading) Append(b *store.Batch, done func(error)) bool {
+	if s.busy.Load() {
+		s.early.Add(1)
+	}
+	return s.Memory.Append(b, done)
+}
+
+// Sessions are installed while the store is read, and then written down: nothing is appended before, and nothing is
+// forgotten.
+func TestNothingIsAppendedToAStoreThatIsBeingRead(t *testing.T) {
+	st := &reading{Memory: store.NewMemory()}
+	const sessions = 5 * installAtOnce
+	var b store.Batch
+	for id := uint64(1); id <= sessions; id++ {
+		b.Session(&store.Session{ID: id, ClientID: fmt.Append(nil, "c", id), Version: 5, Expiry: 1000, Online: id%4 > 0,
+			HasWill: id%8 == 1, Will: store.Will{Topic: []byte("will"), QoS: 1, Retain: true}})
+		b.Message(&store.Message{ID: sessions + id, Topic: []byte("t"), QoS: 2})
+		b.Enqueue(sessions+id, []store.Delivery{{Session: id, Seq: 1, QoS: 2}, {Session: id, Seq: 70_000, QoS: 2}})
+		b.Release(id, 1)
+		b.Release(id, 70_000) // one of them cannot be
+	}
+	for id := uint64(2 * sessions); id < 2*sessions+10; id++ { // the later sessions of some clients
+		b.Session(&store.Session{ID: id + 1, ClientID: fmt.Append(nil, "c", id-2*sessions+1), Version: 5, Expiry: 1000, Online: true})
+	}
+	st.Append(&b, nil)
+	r := newRelay(t, settings(), Parts{Store: st})
+	r.mem = st.Memory
+	until(t, "what is to be written down", func() bool {
+		n := 0
+		for i := range r.loops {
+			onLoop(t, r.Broker, i, func(l *loop) { n += len(l.unwritten) + len(l.hold.flying) })
+		}
+		return n == 0
+	})
+	if n := st.early.Load(); n > 0 {
+		t.Errorf("batches that were appended while the store was read: got %d", n)
+	}
+	audit(t, r.Broker, st.Memory)
+	online := 0
+	_ = st.Memory.Recover(soon(t), func(r *store.Record) error {
+		if r.Kind == store.SES && r.Session.Online {
+			online++
+		}
+		return nil
+	})
+	if v := inventory(t, r.Broker); v.Sessions != sessions || online > 0 {
+		t.Errorf("got %d sessions, %d connected in the store, want %d and none", v.Sessions, online, sessions)
 	}
 }

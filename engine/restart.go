@@ -245,7 +245,10 @@ func (b *Broker) Resume() error {
 		lst.ln = ln
 		lst.ownFile()
 	}
-	b.onLoops(func(l *loop) { l.parting, l.leaving, l.frozen = false, false, false })
+	b.onLoops(func(l *loop) {
+		l.parting, l.leaving, l.frozen = false, false, false
+		l.settleEstates()
+	})
 	b.draining.Store(false)
 	b.phase = serving
 	b.serve()

@@ -1,10 +1,11 @@
 package engine
 
 import (
+	"maps"
+
 	"github.com/cespare/xxhash/v2"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/fanout"
-	"github.com/penstock-mqtt/penstock/trie"
 )
 
 // choice is what a strategy may look at for this message.
@@ -52,12 +53,7 @@ func (l *loop) deliverShared(m *fanout.Message, k *pick) {
 
 // groupOf finds the shared subscription of a session that a topic belongs to.
 func (l *loop) groupOf(s *sess, topic []byte) *fanout.Group {
-	for name := range s.Subs.Shared() {
-		if _, filter, _, _ := trie.SplitShared([]byte(name)); trie.Matches(filter, topic) {
-			return l.b.groups.Named(name)
-		}
-	}
-	return nil
+	return l.b.groupFor(maps.Keys(s.Subs.Shared()), topic)
 }
 
 // redirect sends a shared message to another member.

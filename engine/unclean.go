@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/penstock-mqtt/penstock/codec/flow"
-	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
@@ -25,21 +24,26 @@ func (r *recovery) doubt() {
 	if s.Recovery.Clean {
 		return
 	}
-	for _, x := range r.order {
-		if x.past {
-			continue
+	lossy := s.Sync == "interval" || s.Sync == "none"
+	r.b.onLoops(func(l *loop) {
+		for _, chunk := range l.table {
+			for _, s := range chunk {
+				if s != nil {
+					l.doubt(s, lossy)
+				}
+			}
 		}
-		x.s.Queue.Each(func(d *session.Delivery) { d.Again = true })
-		if s.Sync != "interval" && s.Sync != "none" {
-			continue
-		}
-		if x.sentTo != store.SentUnknown {
-			x.lastSeq = max(x.lastSeq, x.sentTo)
-		}
-		x.lastSeq += 1 + rand.Uint64N(flow.Identifiers/2)
-		if x.s.Recv != nil {
-			x.s.Recv.Doubt()
-		}
+	})
+}
+
+func (l *loop) doubt(s *sess, lossy bool) {
+	s.Queue.Doubt()
+	if !lossy {
+		return
+	}
+	l.b.slots.SetSeq(s.Slot, l.b.slots.NextSeq(s.Slot)+rand.Uint64N(flow.Identifiers/2))
+	if s.Recv != nil {
+		s.Recv.Doubt()
 	}
 }
 

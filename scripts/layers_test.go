@@ -92,7 +92,7 @@ var layers = map[string]layer{
 	"bench/compare": {imports: "bench bench/internal/human bench/internal/pki codec/client codec/mqtt" + yaml, tests: "engine"},
 
 	// on top of the core
-	"perf":                           {tests: "codec/mqtt codec/flow trie fanout engine"},
+	"perf":                           {tests: "codec/mqtt codec/flow trie fanout engine engine/store"},
 	"engine/enginetest":              {imports: "engine engine/store engine/auth codec/client", tests: "codec/mqtt engine/internal/certs/certstest"},
 	"engine/enginetest/matrix":       {imports: "engine/enginetest"},
 	"engine/enginetest/rig":          {imports: "engine engine/store codec codec/mqtt"},

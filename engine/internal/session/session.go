@@ -112,16 +112,11 @@ func (s *Session) InFlight() int {
 }
 
 // Sent is a sequence number above which nothing of what the session holds was ever sent.
-func (s *Session) Sent() (seq uint64) {
-	if s.Send != nil {
-		seq = s.Send.High()
+func (s *Session) Sent() uint64 {
+	if s.Send == nil {
+		return s.Queue.sent()
 	}
-	s.Queue.Each(func(d *Delivery) {
-		if d.Again {
-			seq = max(seq, d.Seq)
-		}
-	})
-	return seq
+	return max(s.Send.High(), s.Queue.sent())
 }
 
 // Drop gives every message that the session holds to release and empties it.

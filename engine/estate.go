@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/fanout"
+	"github.com/penstock-mqtt/penstock/trie"
+)
+
+// A session that ends leaves what shared subscriptions have sent it to other members. What it has in memory goes at once,
+// see reshare. What lies in the store only has to be read first, and until then the store keeps it: the session's record
+// says with a Session Expiry Interval of 0 that it is over, and goes with the last of its messages. So a crash in between
+// loses none, and the session does not rise again. [MQTT-4.8.2-5]
+
+// estate is what such a session has left.
+type estate struct {
+	id     uint64 // the session's name in the store; 0: it is in another process's, which has handed over
+	sent   uint64 // up to this number its client may have been sent some of it
+	groups []string
+	list   []bequest
+	busy   bool // some of it is being read
+}
+
+// bequest is one message of it.
+type bequest struct {
+	ref, seq uint64
+	msg      *store.Message // that was handed over; nil: it is in the store
+}
+
+// inheritable tells whether a delivery may go to another member: a QoS 2 message that was sent once stays with its client.
+func inheritable(o *session.Open, qos uint8) bool { return o.Shared && (!o.Again || qos != 2) }
+
+// bequeath lists what a session that ends leaves in the store; nil: nothing.
+func (l *loop) bequeath(s *sess) *estate {
+	if !l.stores() || s.ID == 0 || !s.Grouped || len(s.Subs.Shared()) == 0 {
+		return nil
+	}
+	e := &estate{id: s.ID, sent: s.Sent()}
+	s.Queue.Unread(s.Queue.Len(), func(x *session.Stored) {
+		if d := x.Delivery(); inheritable(&d.Open, d.QoS) {
+			e.list = append(e.list, bequest{ref: x.Ref, seq: x.Seq})
+		}
+	})
+	if len(e.list) == 0 {
+		return nil
+	}
+	for name := range s.Subs.Shared() {
+		e.groups = append(e.groups, name)
+	}
+	return e
+}
+
+// keepEstate records that a session is over but for what it leaves.
+func (l *loop) keepEstate(s *sess, e *estate) {
+	l.hold.batch.Session(&store.Session{ID: s.ID, ClientID: []byte(s.ClientID), Version: s.Version, Created: int64(s.created), Sent: e.sent})
+	l.hold.ended = append(l.hold.ended, s.ClientID)
+	s.ID = 0
+	l.b.slots.SetName(s.Slot, 0)
+	l.estates = append(l.estates, e)
+	l.settleEstate(e)
+}
+
+// settleEstates goes on with what sessions have left.
+func (l *loop) settleEstates() {
+	for _, e := range slices.Clone(l.estates) {
+		l.settleEstate(e)
+	}
+}
+
+// settleEstate reads the next messages, or ends the session's record behind the last. Nothing is given away while the state
+// is recovered or handed over: then it is the next process's, or waits.
+func (l *loop) settleEstate(e *estate) {
+	if e.busy || l.frozen {
+		return
+	}
+	if len(e.list) == 0 {
+		if e.id != 0 {
+			l.hold.batch.DropSession(e.id)
+		}
+		l.estates = slices.DeleteFunc(l.estates, func(o *estate) bool { return o == e })
+		return
+	}
+	list := e.list[:min(loadBatch, len(e.list))]
+	if list[0].msg != nil {
+		msgs := make([]store.Message, len(list))
+		for i := range list {
+			msgs[i] = *list[i].msg
+		}
+		l.inherit(e, list, msgs, nil)
+		return
+	}
+	e.busy = true
+	refs := make([]store.Ref, len(list))
+	for i, x := range list {
+		refs[i] = store.Ref(x.ref)
+	}
+	l.b.parts.Store.Load(refs, func(msgs []store.Message, err error) {
+		l.post(func(l *loop) { l.inherit(e, list, msgs, err) })
+	})
+}
+
+// inherit gives messages that were read to other members.
+func (l *loop) inherit(e *estate, list []bequest, msgs []store.Message, err error) {
+	e.busy = false
+	if err != nil {
+		l.log.Error("load messages of a session that is over", "err", err)
+		return
+	}
+	if l.frozen {
+		return
+	}
+	for i := range list {
+		if e.id != 0 {
+			l.hold.batch.Ack(e.id, list[i].seq)
+		}
+		if msgs[i].ID == 0 {
+			l.dropped(DropLost)
+			continue
+		}
+		m := l.messageOf(&msgs[i])
+		switch g := l.b.groupFor(slices.Values(e.groups), m.Topic()); {
+		case m.Expired(l.now):
+			l.dropped(DropExpired)
+		case g == nil || !l.redirect(m, g, fanout.NoSlot, false):
+			l.dropped(DropNoMember)
+		}
+		l.pool.Release(m, 1)
+	}
+	e.list = e.list[len(list):]
+	l.settleEstate(e)
+}
+
+// groupFor finds the shared subscription, among those named, that a topic belongs to; nil: it has no member any more.
+func (b *Broker) groupFor(names iter.Seq[string], topic []byte) *fanout.Group {
+	for name := range names {
+		if _, filter, _, _ := trie.SplitShared([]byte(name)); trie.Matches(filter, topic) {
+			if g := b.groups.Named(name); g != nil {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// installEstate takes up what a session has left that was over when the process before ended.
+func (l *loop) installEstate(x *restored, handed map[uint64]*store.Message) {
+	e := &estate{id: x.name, groups: x.groups}
+	if x.handed {
+		e.id = 0
+	} else {
+		handed = nil
+	}
+	x.s.Queue.Restore(x.queue, nil)
+	x.s.Queue.Each(func(d *session.Delivery) {
+		b := bequest{ref: d.Aside.Ref, seq: d.Seq, msg: handed[d.Aside.Ref]}
+		if inheritable(&d.Open, d.QoS) && (b.msg != nil || !x.handed) {
+			e.list = append(e.list, b)
+		}
+	})
+	if len(e.groups) > 0 && len(e.list) > 0 {
+		l.estates = append(l.estates, e)
+	} else if e.id != 0 {
+		l.hold.batch.DropSession(e.id)
+	}
+}
