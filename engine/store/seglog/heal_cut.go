@@ -38,7 +38,7 @@ func (x *opening) removeEmpty(p *part) error {
 	r.parts = r.parts[:len(r.parts)-1]
 	r.index.segments = r.index.segments[:len(r.index.segments)-1]
 	_ = p.seg.file.Close()
-	if r.frames == 0 && p.rest > 0 {
+	if r.frameCount == 0 && p.rest > 0 {
 		aside, err := x.aside(p.seg.id)
 		if err != nil {
 			return err

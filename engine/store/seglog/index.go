@@ -28,6 +28,7 @@ type index struct {
 	loose   []uint64 // messages that have no delivery in the course of this frame
 	replay  *leniency
 	scratch []store.Delivery
+	briefs  []brief // of one record
 }
 
 // message is where a message lies, and how many deliveries name it.
@@ -58,34 +59,6 @@ func newIndex() *index {
 	}
 }
 
-// apply takes in one record at its place. A record that was there before has moved; one about what is not there says nothing.
-func (x *index) apply(r *store.Record, at place) {
-	switch r.Kind {
-	case store.MSG:
-		x.put(r.Message.ID, at)
-	case store.ENQ:
-		x.enqueue(r, at)
-	case store.RET:
-		x.move(x.retained, x.hash(r.Message.Topic), at)
-	case store.RETDEL:
-		x.end(x.retained, x.hash(r.Message.Topic))
-	case store.META:
-		if len(r.Value) > 0 {
-			x.move(x.notes, x.hash(r.Key), at)
-		} else {
-			x.end(x.notes, x.hash(r.Key))
-		}
-	case store.SES:
-		x.begin(r.Session.ID, at)
-	case store.SESDEL:
-		x.dropSession(r.Session.ID)
-	case store.ACK, store.REL, store.SUB, store.UNSUB, store.QIN, store.QINDEL:
-		x.ofSession(r, at)
-	default: // of a newer version: carried along unread, for ever
-		x.count(at.seg, int64(at.len))
-	}
-}
-
 // endFrame follows the records of each frame: messages that they left without a delivery are over.
 func (x *index) endFrame() {
 	x.flush()
@@ -99,7 +72,9 @@ func (x *index) endFrame() {
 	x.loose = x.loose[:0]
 }
 
-func (x *index) hash(b []byte) uint64 { return maphash.Bytes(x.seed, b) }
+func (x *index) hash(b []byte) uint64 { return hash(x.seed, b) }
+
+func hash(seed maphash.Seed, b []byte) uint64 { return maphash.Bytes(seed, b) }
 
 // move says that what counts under a key is now the record at this place.
 func (x *index) move(m map[uint64]place, key uint64, at place) {
@@ -134,49 +109,47 @@ func (x *index) session(id uint64) *session {
 	return x.ghost(id)
 }
 
-// ofSession takes in a record about a session.
-func (x *index) ofSession(r *store.Record, at place) {
-	adds := r.Kind == store.SUB || r.Kind == store.QIN
-	s := x.sessions[r.Session.ID]
+// ofSession takes in what a record says about a session.
+func (x *index) ofSession(b *brief, at place) {
+	adds := b.kind == store.SUB || b.kind == store.QIN
+	s := x.sessions[b.id]
 	if s == nil && adds {
-		s = x.session(r.Session.ID)
+		s = x.session(b.id)
 	}
 	if s == nil {
 		return
 	}
-	switch r.Kind {
+	switch b.kind {
 	case store.SUB:
-		filter := x.hash(r.Subscription.Filter)
-		old, was := s.subs.get(filter)
+		old, was := s.subs.get(b.sub)
 		x.free(old)
-		s.subs.put(filter, at)
+		s.subs.put(b.sub, at)
 		x.use(at)
 		if !was {
 			x.subscriptions++
 		}
 	case store.UNSUB:
-		filter := x.hash(r.Subscription.Filter)
-		if old, ok := s.subs.get(filter); ok {
-			x.unsubscribe(s, filter, old)
+		if old, ok := s.subs.get(b.sub); ok {
+			x.unsubscribe(s, b.sub, old)
 		}
 	case store.QIN:
-		if seg, ok := s.incoming.get(r.PacketID); ok {
+		if seg, ok := s.incoming.get(uint16(b.sub)); ok {
 			x.count(seg, -incomingBytes)
 		}
-		s.incoming.put(r.PacketID, at.seg)
+		s.incoming.put(uint16(b.sub), at.seg)
 		x.count(at.seg, incomingBytes)
 	case store.QINDEL:
-		if seg, ok := s.incoming.get(r.PacketID); ok {
-			x.complete(s, r.PacketID, seg)
+		if seg, ok := s.incoming.get(uint16(b.sub)); ok {
+			x.complete(s, uint16(b.sub), seg)
 		}
 	case store.ACK:
-		if where, ok := s.queue.find(r.Seq); ok {
+		if where, ok := s.queue.find(b.sub); ok {
 			d := *s.queue.entry(where)
 			s.queue.remove(where)
 			x.dropDelivery(&d)
 		}
 	case store.REL:
-		if d := s.queue.get(r.Seq); d != nil {
+		if d := s.queue.get(b.sub); d != nil {
 			d.bits |= bitsReleased
 		}
 	}

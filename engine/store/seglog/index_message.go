@@ -1,7 +1,5 @@
 package seglog
 
-import "github.com/penstock-mqtt/penstock/engine/store"
-
 // newest is the message that a record named last: the next record is mostly about it as well, and the map is large.
 type newest struct {
 	id    uint64 // 0: none
@@ -55,14 +53,13 @@ func (x *index) put(id uint64, at place) {
 }
 
 // enqueue takes in ENQ: the deliveries to sessions that are there, of a message that is.
-func (x *index) enqueue(r *store.Record, at place) {
-	n := x.find(r.Message.ID)
+func (x *index) enqueue(id uint64, to []brief, seg uint32) {
+	n := x.find(id)
 	if !n.there && !x.lenient() {
 		return
 	}
-	for i := range r.Deliveries {
-		d := &r.Deliveries[i]
-		if s := x.session(d.Session); s != nil && x.deliver(s, r.Message.ID, d, at.seg) {
+	for i := range to {
+		if s := x.session(to[i].id); s != nil && x.deliver(s, id, &to[i], seg) {
 			n.m.refs++
 			n.there, n.dirty = true, true
 		}
@@ -70,8 +67,8 @@ func (x *index) enqueue(r *store.Record, at place) {
 }
 
 // deliver puts a delivery into a queue, or notes that it has moved. It says whether it is new.
-func (x *index) deliver(s *session, id uint64, d *store.Delivery, seg uint32) bool {
-	where, ok := s.queue.find(d.Seq)
+func (x *index) deliver(s *session, id uint64, d *brief, seg uint32) bool {
+	where, ok := s.queue.find(d.sub)
 	if ok {
 		if e := s.queue.entry(where); e.message == id && e.seg != seg {
 			x.count(e.seg, -deliveryBytes)
@@ -80,17 +77,7 @@ func (x *index) deliver(s *session, id uint64, d *store.Delivery, seg uint32) bo
 		}
 		return false
 	}
-	bits := uint32(d.QoS & bitsQoS)
-	if d.Retain {
-		bits |= bitsRetain
-	}
-	if d.Shared {
-		bits |= bitsShared
-	}
-	if x.replay != nil && len(d.SubIDs) > 0 {
-		bits |= x.replay.sets.number(d.SubIDs) << bitsSetShift
-	}
-	s.queue.insert(where, delivery{seq: d.Seq, message: id, seg: seg, bits: bits})
+	s.queue.insert(where, delivery{seq: d.sub, message: id, seg: seg, bits: d.bits})
 	x.deliveries++
 	x.count(seg, deliveryBytes)
 	return true

@@ -203,7 +203,7 @@ func (x *opening) replay(ids []uint32) error {
 
 // recovery is what replay has found. Holes are those that were healed, now or before, and those that could not be.
 func (r *replayer) recovery(torn int64) store.Recovery {
-	v := store.Recovery{Bytes: r.bytes, Frames: r.frames, Records: r.records, Clean: torn == 0 && (r.closed || r.frames == 0), TornBytes: torn}
+	v := store.Recovery{Bytes: r.bytes, Frames: r.frameCount, Records: r.records, Clean: torn == 0 && (r.closed || r.frameCount == 0), TornBytes: torn}
 	for _, p := range r.parts {
 		v.Holes = append(v.Holes, p.holes...)
 		for i := range p.damages {

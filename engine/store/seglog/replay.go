@@ -20,19 +20,17 @@ type replayer struct {
 	views map[uint32]*view
 	live  bool // somebody may be writing to the log: an end is where it goes on later, and files may go
 
-	index     *index
-	parts     []*part // the segments, in order
-	lsn       uint64  // of the last frame
-	begun     bool    // a frame was met: LSNs rise by one from here
-	vanished  uint32  // segments up to this one were reclaimed
-	skipped   bool    // some of them before they were read: the next LSN may be any higher one
-	closed    bool    // the last frame says that the store was closed
-	summaries map[uint32]*summary
-	frames    uint64
-	records   uint64
-	bytes     int64
-
-	rec store.Record
+	index      *index
+	parts      []*part // the segments, in order
+	lsn        uint64  // of the last frame
+	begun      bool    // a frame was met: LSNs rise by one from here
+	vanished   uint32  // segments up to this one were reclaimed
+	skipped    bool    // some of them before they were read: the next LSN may be any higher one
+	closed     bool    // the last frame says that the store was closed
+	summaries  map[uint32]*summary
+	frameCount uint64
+	records    uint64
+	bytes      int64
 }
 
 // part is a segment as it was found.
@@ -160,35 +158,16 @@ func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 			return err
 		}
 	}
-	for {
-		if err := ctx.Err(); err != nil {
+	for ended := false; !ended; {
+		if err := r.frames(ctx, p); err != nil {
 			return err
 		}
-		f, ok, err := s.next()
-		if err != nil {
+		var err error
+		if ended, err = r.gap(p, s, last); err != nil {
 			return fmt.Errorf("read %s: %w", p.seg.path, err)
-		}
-		if ok && r.follows(&f) {
-			readable, err := r.readable(&f)
-			if err != nil {
-				return fmt.Errorf("%s, offset %d: %w", p.seg.path, f.off, err)
-			}
-			if !readable {
-				r.unreadable(p, s, &f)
-				continue
-			}
-			r.frame(p, &f)
-			p.at = s.at
-			continue
-		}
-		ended, err := r.gap(p, s, last)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", p.seg.path, err)
-		}
-		if ended {
-			return nil
 		}
 	}
+	return nil
 }
 
 // header reads a segment's header. One that cannot be believed is damage, and what follows it may be readable.

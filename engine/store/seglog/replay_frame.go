@@ -1,11 +1,40 @@
 package seglog
 
 import (
-	"errors"
+	"context"
 	"fmt"
-
-	"github.com/penstock-mqtt/penstock/engine/store"
 )
+
+// frames takes in the frames of a segment from where the replay stands, up to the first place where there is none that follows.
+func (r *replayer) frames(ctx context.Context, p *part) error {
+	a := r.runAhead(newScanner(p.seg.file, r.who, p.seg.alloc, p.at))
+	defer a.stop()
+	for t := range a.full {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for i := range t.frames {
+			h := &t.frames[i]
+			if !r.follows(&h.frame) {
+				return nil
+			}
+			if h.newer != nil {
+				return fmt.Errorf("%s, offset %d: %w", p.seg.path, h.off, h.newer)
+			}
+			if h.readable {
+				r.frame(p, h, t.briefs[h.from:h.to])
+			} else {
+				r.unreadable(p, &h.frame)
+			}
+			p.at = h.end()
+		}
+		if t.err != nil {
+			return fmt.Errorf("read %s: %w", p.seg.path, t.err)
+		}
+		a.spent <- t
+	}
+	return nil
+}
 
 // follows tells whether a frame is the next of the log. A hole stands for frames that are missing, or for none.
 func (r *replayer) follows(f *frame) bool {
@@ -15,83 +44,40 @@ func (r *replayer) follows(f *frame) bool {
 	case r.skipped:
 		return f.lsn > r.lsn
 	case !r.begun:
-		return f.lsn == 1 || len(r.parts) == 1 && r.last().seg.id > 1 && f.off == headerSize
+		return f.lsn == 1 || r.last().seg.id > 1 && f.off == headerSize
 	}
 	return f.lsn == r.lsn+1
 }
 
-// readable tells whether all of a frame can be read. A frame counts as a whole, so that is seen before any of it counts.
-// One that a newer version has written is an error.
-func (r *replayer) readable(f *frame) (bool, error) {
-	switch f.typ {
-	case frameRecords:
-		n := uint32(0)
-		for b := f.body; len(b) > 0; n++ {
-			size, err := store.Decode(b, &r.rec)
-			if errors.Is(err, store.ErrNewer) {
-				return false, err
-			}
-			if err != nil {
-				return false, nil
-			}
-			b = b[size:]
-		}
-		return n == f.records, nil
-	case frameSummary:
-		_, err := parseSummary(f.body)
-		return err == nil, nil
-	case frameHole:
-		_, err := parseHole(f.body, r.dir)
-		return err == nil, nil
-	}
-	if f.typ&frameMustUnderstand != 0 {
-		return false, fmt.Errorf("%w: frame type %d", store.ErrNewer, f.typ)
-	}
-	return true, nil
-}
-
 // frame takes in a frame.
-func (r *replayer) frame(p *part, f *frame) {
-	r.closed = f.typ == frameClosed
-	switch f.typ {
+func (r *replayer) frame(p *part, h *heard, briefs []brief) {
+	sum := &p.seg.sum
+	r.closed = h.typ == frameClosed
+	switch h.typ {
 	case frameRecords:
-		r.apply(p, f)
+		for i := range briefs {
+			sum.records[briefs[i].kind]++
+		}
+		sum.records[briefDelivery] = 0
+		r.index.take(briefs, p.seg.id)
+		r.index.endFrame()
+		r.records += uint64(h.records)
 	case frameSummary:
-		if s, err := parseSummary(f.body); err == nil {
-			r.summaries[s.segment] = &s
-		}
+		r.summaries[h.summary.segment] = h.summary
 	case frameHole:
-		if h, err := parseHole(f.body, r.dir); err == nil {
-			p.holes = append(p.holes, h)
-		}
+		p.holes = append(p.holes, *h.hole)
 		r.index.lost()
 	}
-	if n := len(p.damages); n > 0 && !p.frames && f.typ != frameHole {
-		p.damages[n-1].lsn = f.lsn - 1
+	if n := len(p.damages); n > 0 && !p.frames && h.typ != frameHole {
+		p.damages[n-1].lsn = h.lsn - 1
 	}
-	sum := &p.seg.sum
 	if sum.frames == 0 {
-		sum.first = f.lsn
+		sum.first = h.lsn
 	}
 	sum.frames++
-	sum.last, sum.bytes = f.lsn, f.end()
-	p.seg.size, p.frames, p.newest, p.crc = f.end(), true, f.off, f.crc
-	r.lsn, r.begun, r.skipped = f.lsn, true, false
-	r.frames++
-	r.bytes += f.size()
-}
-
-func (r *replayer) apply(p *part, f *frame) {
-	at := place{seg: p.seg.id}
-	for off := 0; off < len(f.body); off += int(at.len) {
-		n, err := store.Decode(f.body[off:], &r.rec)
-		if err != nil {
-			panic(err) // it was readable
-		}
-		at.off, at.len = uint32(f.off+frameSize)+uint32(off), uint32(n)
-		r.index.apply(&r.rec, at)
-		p.seg.sum.records[r.rec.Kind]++
-	}
-	r.records += uint64(f.records)
-	r.index.endFrame()
+	sum.last, sum.bytes = h.lsn, h.end()
+	p.seg.size, p.frames, p.newest, p.crc = h.end(), true, h.off, h.crc
+	r.lsn, r.begun, r.skipped = h.lsn, true, false
+	r.frameCount++
+	r.bytes += h.size()
 }

@@ -3,9 +3,8 @@ package seglog
 import "fmt"
 
 // gap is called where the next frame should be and is not. It says whether the segment is over. Behind damage it notes what is missing
-// and puts the scanner onto the next frame.
+// and goes to the next frame.
 func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
-	s.at = p.at
 	next, found, err := s.find(p.at, r.lsn)
 	if err != nil {
 		return false, err
@@ -37,12 +36,13 @@ func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
 		}
 	}
 	r.hurt(p, d)
-	r.pass(p, s, next.lsn-1, next.off)
+	r.pass(next.lsn - 1)
+	p.at = next.off
 	return false, nil
 }
 
 // unreadable is called at a frame that is the next one, and holds, but what is in it cannot be read.
-func (r *replayer) unreadable(p *part, s *scanner, f *frame) {
+func (r *replayer) unreadable(p *part, f *frame) {
 	d := damage{off: f.off, bytes: f.size(), first: f.lsn, last: f.lsn, lsn: f.lsn, reason: "a frame holds what cannot be read"}
 	if f.typ == frameHole {
 		if d.first = r.lsn + 1; d.first > d.last {
@@ -51,14 +51,11 @@ func (r *replayer) unreadable(p *part, s *scanner, f *frame) {
 	}
 	r.index.lost()
 	p.damages = append(p.damages, d)
-	r.pass(p, s, f.lsn, f.end())
+	r.pass(f.lsn)
 }
 
 // pass goes on behind damage, as if the frame with this LSN had been read.
-func (r *replayer) pass(p *part, s *scanner, lsn uint64, at int64) {
-	r.lsn, r.begun, r.skipped = lsn, true, false
-	p.at, s.at = at, at
-}
+func (r *replayer) pass(lsn uint64) { r.lsn, r.begun, r.skipped = lsn, true, false }
 
 // hurt notes a damage at the place that it belongs to. LSNs that are missing between two segments were in the file that is missing
 // there, or at the end of the one before, unless what is at the beginning of this one cannot be read.
