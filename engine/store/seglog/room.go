@@ -235,5 +235,7 @@ func (c *committer) letSparesGo() {
 			_ = c.o.FS.Remove(s.path)
 		}
 	}
+	c.mu.Lock() // Stats looks on
+	defer c.mu.Unlock()
 	c.room.spares, c.room.ahead = nil, 0
 }
