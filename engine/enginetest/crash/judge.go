@@ -18,7 +18,7 @@ func (l *Ledger) missing() (list []string) {
 		}
 	}
 	for _, w := range l.wills {
-		if w.must && l.kept(w.sure) && !l.anyoneGot(w.m) {
+		if w.must && l.kept(w.sure) && l.awaited(w) && !l.anyoneGot(w.m) {
 			list = append(list, fmt.Sprintf("nobody got the will %v of %s", w.m.key, w.name))
 		}
 	}
@@ -102,6 +102,18 @@ func (l *Ledger) each(visit func(m *message)) {
 			}
 		}
 	}
+}
+
+// awaited tells whether somebody is subscribed to a will since before it was known.
+func (l *Ledger) awaited(w *Will) bool {
+	for _, s := range l.sessions {
+		for _, sub := range s.subs {
+			if s.over == 0 && l.kept(sub.granted) && sub.granted < w.sure && l.covered(sub.filter, w.m.topic) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (l *Ledger) anyoneGot(m *message) bool {

@@ -27,6 +27,7 @@ func killings(t *testing.T, seed uint64, n int, lossy bool, args ...string) Coun
 func TestKill9TakesNothingInAnyMode(t *testing.T) {
 	for _, mode := range []string{"always", "interval", "none"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			seeded(t, func(t *testing.T, seed uint64) Counts {
 				return killings(t, seed, 3, false, "-sync", mode, "-segment", "262144")
 			})
@@ -35,6 +36,7 @@ func TestKill9TakesNothingInAnyMode(t *testing.T) {
 }
 
 func TestAPowerCutOfAProcessTakesNothingThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	seeded(t, func(t *testing.T, seed uint64) Counts {
 		return killings(t, seed, 4, false, "-volatile", "-lag", "3ms", "-segment", "262144")
 	})
@@ -42,6 +44,7 @@ func TestAPowerCutOfAProcessTakesNothingThatWasAcknowledged(t *testing.T) {
 
 // Where nothing is synced a power cut takes messages that were acknowledged: the tests above can fail.
 func TestTheClientsNoticeWhatIsNotSynced(t *testing.T) {
+	t.Parallel()
 	seeded(t, func(t *testing.T, seed uint64) Counts {
 		v := newVictim(t, "-volatile", "-sync", "none")
 		plan := NewPlan(seed)

@@ -214,6 +214,13 @@ func (l *Ledger) Crashed(synced int64) {
 	}
 }
 
+// lossy tells whether a crash may have taken anything that was acknowledged.
+func (l *Ledger) lossy() bool {
+	l.lock()
+	defer l.mu.Unlock()
+	return len(l.losses) > 0
+}
+
 // kept tells whether what was promised at that time, if anything, has survived all crashes.
 func (l *Ledger) kept(at int64) bool {
 	if at == 0 {

@@ -113,7 +113,7 @@ func (v *victim) kill(f *Fleet, lossy bool) {
 	f.Cut()
 	synced := int64(0)
 	if lossy {
-		synced = v.synced.Load()
+		synced = max(v.synced.Load(), 1) // at first nothing is
 	}
 	f.Ledger.Crashed(synced)
 	v.complain()

@@ -1,5 +1,7 @@
 package crash
 
+import "slices"
+
 // arrival is one PUBLISH at a subscriber.
 type arrival struct {
 	key
@@ -48,15 +50,23 @@ func (l *Ledger) message(k key) *message {
 	return l.sources[k.source].sent[k.seq]
 }
 
-// expected tells whether a subscription explains that a message came at this QoS.
+// expected tells whether a subscription explains that a message came at this QoS. One that another member of the group left may
+// go to a member that came later.
 func (l *Ledger) expected(s *Session, m *message, qos byte, now int64) bool {
+	if s.group != nil {
+		return slices.ContainsFunc(s.group.members, func(s *Session) bool { return l.explained(s, m, qos, now) })
+	}
+	return l.explained(s, m, qos, now)
+}
+
+func (l *Ledger) explained(s *Session, m *message, qos byte, now int64) bool {
 	for _, sub := range s.subs {
 		if min(sub.qos, m.qos) == qos && l.covered(sub.filter, m.topic) && l.may(sub, m, now) {
 			return true
 		}
 	}
 	// A crash that took the clean start brings the session before back.
-	return s.past != nil && l.doubtful(s.asked, s.begun) && l.expected(s.past, m, qos, now)
+	return s.past != nil && l.doubtful(s.asked, s.begun) && l.explained(s.past, m, qos, now)
 }
 
 // ordered holds that of a topic, which has one publisher and one QoS, messages come first in the order in which they were

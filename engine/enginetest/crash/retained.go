@@ -13,7 +13,7 @@ func (l *Ledger) read(topic string) reading { return reading{topic, l.Now()} }
 // and was acknowledged before.
 func (l *Ledger) stands(r reading, w *message, all []*message) bool {
 	for _, other := range all {
-		if other != w && !other.refused && w.acked != 0 && other.sent > w.acked && l.kept(other.acked) && other.acked < r.at {
+		if other != w && !other.refused && w.acked != 0 && other.sent > w.acked && l.taken(other) && other.acked < r.at {
 			return false
 		}
 	}
@@ -45,7 +45,7 @@ func (l *Ledger) mayBeNone(r reading) bool {
 		if w.erases && l.stands(r, w, all) {
 			return true
 		}
-		if l.kept(w.acked) && w.acked < r.at {
+		if l.taken(w) && w.acked < r.at {
 			none = false
 		}
 	}

@@ -144,12 +144,15 @@ func (l *Ledger) may(sub *Sub, m *message, now int64) bool {
 	return sub.asked < end && (!l.kept(sub.gone) || sub.gone > m.sent)
 }
 
+// taken tells whether a message is surely the broker's. One at QoS 2 that was sent before a crash and acknowledged after it may
+// have been taken for another one: its identifier may be that of an exchange whose end the broker has lost.
+func (l *Ledger) taken(m *message) bool {
+	return l.kept(m.acked) && !(m.qos == 2 && m.again && l.doubtful(m.sent, m.acked))
+}
+
 // must tells whether a subscription was there all the time while a message was taken over, and the broker has said so.
 func (l *Ledger) must(sub *Sub, m *message) bool {
-	if m.qos == 2 && m.again && l.doubtful(m.sent, m.acked) {
-		return false // its identifier may be that of an exchange whose end the broker has lost
-	}
-	return l.kept(m.acked) && l.kept(sub.granted) && sub.granted < m.sent && (sub.leaving == 0 || sub.leaving > m.acked)
+	return l.taken(m) && l.kept(sub.granted) && sub.granted < m.sent && (sub.leaving == 0 || sub.leaving > m.acked)
 }
 
 // covered tells whether a filter covers a topic.

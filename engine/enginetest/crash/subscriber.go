@@ -282,6 +282,12 @@ func first(codes []mqtt.Reason) mqtt.Reason {
 	return codes[0]
 }
 
+// mistaken tells whether the broker may have another session than the client believes: a crash has taken a clean start, or a
+// session of 3.1, which does not say so.
+func (s *subscriber) mistaken() bool {
+	return (s.s.past != nil || s.v == mqtt.V31) && s.f.Ledger.lossy()
+}
+
 func (s *subscriber) publish(p *mqtt.Publish, forget bool) {
 	k, intact := told(p.Payload)
 	a := arrival{key: k, topic: string(p.Topic), qos: p.QoS, intact: intact, fresh: true}
@@ -293,7 +299,11 @@ func (s *subscriber) publish(p *mqtt.Publish, forget bool) {
 		}
 	case 2:
 		before, open := s.began[p.ID]
-		if open && (before != k || !p.Dup) {
+		switch {
+		case !open || before == k && p.Dup:
+		case s.mistaken():
+			open = false
+		default:
 			s.f.Ledger.Fault(Spoken, "%s: message %v, DUP %v, has the identifier %d of %v, which is not finished", s.id, k, p.Dup, p.ID, before)
 		}
 		if a.fresh = !open; a.fresh {

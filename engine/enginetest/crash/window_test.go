@@ -7,6 +7,7 @@ import "testing"
 func TestAPowerCutTakesAtMostWhatWasNotSynced(t *testing.T) {
 	for _, mode := range []string{"interval", "none"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			seeded(t, func(t *testing.T, seed uint64) Counts {
 				return killings(t, seed, 3, true, "-volatile", "-sync", mode, "-interval", "30ms", "-segment", "32768")
 			})
