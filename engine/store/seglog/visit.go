@@ -16,16 +16,16 @@ const recordVersion = 1
 // records lie there, as far as that order allows. Queues come out of the index, without reading anything.
 func (x *index) visit(ctx context.Context, visit func(*store.Record) error) error {
 	v := visitor{ctx: ctx, x: x, visit: visit}
-	messages := make(chan []place, 1)
-	go func() { messages <- sorted(x.messages, func(m message) place { return m.at }) }() // which takes a while
+	messages := make(chan [][]extent, 1)
+	go func() { messages <- sorted(x, x.messages, func(m message) place { return m.at }) }() // which takes a while
 	itself := func(at place) place { return at }
-	err := v.records(sorted(x.notes, itself))
+	err := v.records(sorted(x, x.notes, itself))
 	if err == nil {
-		err = v.records(sorted(x.retained, itself))
+		err = v.records(sorted(x, x.retained, itself))
 	}
-	places := <-messages
+	rest := <-messages
 	if err == nil {
-		err = v.records(places)
+		err = v.records(rest)
 	}
 	if err == nil {
 		err = v.all()
@@ -33,13 +33,20 @@ func (x *index) visit(ctx context.Context, visit func(*store.Record) error) erro
 	return err
 }
 
-// sorted gives the places in a map in the order of the files.
-func sorted[V any](m map[uint64]V, at func(V) place) []place {
-	all := make([]place, 0, len(m))
+// extent is a place within a segment: the offset, and in the lower half the length.
+type extent uint64
+
+// sorted gives the places in a map in the order of the files: of each segment what lies in it.
+func sorted[V any](x *index, m map[uint64]V, at func(V) place) [][]extent {
+	all := make([][]extent, len(x.segments))
 	for _, v := range m {
-		all = append(all, at(v))
+		p := at(v)
+		i := p.seg - x.segments[0].id
+		all[i] = append(all[i], extent(p.off)<<32|extent(p.len))
 	}
-	slices.SortFunc(all, place.compare)
+	for _, extents := range all {
+		slices.Sort(extents)
+	}
 	return all
 }
 
@@ -59,14 +66,17 @@ type visitor struct {
 }
 
 // records visits those that lie at these places.
-func (v *visitor) records(places []place) error {
-	for _, at := range places {
-		raw, err := v.read.at(v.x, at)
-		if err != nil {
-			return err
-		}
-		if err := v.raw(raw, at); err != nil {
-			return err
+func (v *visitor) records(all [][]extent) error {
+	for i, extents := range all {
+		for _, e := range extents {
+			at := place{v.x.segments[i].id, uint32(e >> 32), uint32(e)}
+			raw, err := v.read.at(v.x, at)
+			if err != nil {
+				return err
+			}
+			if err := v.raw(raw, at); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
