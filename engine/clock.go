@@ -111,9 +111,9 @@ func (b *Broker) look(now time.Duration) moment {
 	return m
 }
 
-// watchClock looks for jumps; one loop does it now and then.
+// watchClock looks for jumps; one loop does it now and then, once the steady clock has begun.
 func (l *loop) watchClock() {
-	if l.id == 0 && l.stores() {
+	if l.id == 0 && l.stores() && !l.frozen {
 		l.b.look(l.now)
 	}
 }

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +156,48 @@ func TestWhatIsHandedOverIsPutIntoOurTime(t *testing.T) {
 				t.Errorf("held with 1000 s left, %d s before: got %d", down, got)
 			}
 		})
+	}
+}
+
+// lengthy is a store that takes its time to be read.
+type lengthy struct {
+	*store.Memory
+	meanwhile func()
+}
+
+func (s *lengthy) Recover(ctx context.Context, visit func(*store.Record) error) error {
+	var all store.Batch
+	if err := s.Memory.Recover(ctx, func(r *store.Record) error { all.Record(r); return nil }); err != nil {
+		return err
+	}
+	s.meanwhile() // not while the Memory is locked
+	return store.Each(all.Bytes(), new(store.Record), func(r *store.Record) error {
+		err := visit(r)
+		s.meanwhile()
+		return err
+	})
+}
+
+// The steady clock is set while the store is read: that is no jump of the machine's.
+func TestAClockThatBeginsHasNotJumped(t *testing.T) {
+	v := newLives(t)
+	v.begin(today)
+	v.prepare()
+	v.end()
+	var mono steered
+	var b *Broker
+	var log logbook
+	b = unstarted(t, settings(), Parts{
+		Clock: mono.now, Wall: func() time.Time { return today.Add(mono.now()) }, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Store: &lengthy{v.mem, func() { mono.forward(3 * time.Second); passed(t, b, mono.now()) }},
+	})
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	mono.forward(3 * time.Second)
+	passed(t, b, mono.now())
+	stop(t, b)
+	if strings.Contains(log.String(), "clock") {
+		t.Errorf("the log says:\n%s", &log)
 	}
 }
