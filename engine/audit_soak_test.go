@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/store"
+	"github.com/penstock-mqtt/penstock/engine/store/seglog"
 )
 
 // Clients that come, go, take over, subscribe, publish and acknowledge as they like, most of them with sessions that
@@ -62,6 +64,39 @@ func TestTheStoreHasWhatTheLoopsHaveWhateverClientsDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same on a log, which is asked when the broker has closed it, and by the next broker.
+func TestTheLogHasWhatTheLoopsHaveWhateverClientsDo(t *testing.T) {
+	cfg := settings()
+	cfg.Store.Path, cfg.Store.SegmentSize, cfg.Limits.MaxInflight = t.TempDir(), MiB, 5
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var before accounts
+	for round := range 3 {
+		b := unstarted(t, cfg, Parts{})
+		if err := b.Start(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "quiet", func() bool { return quiet(t, b) })
+		if diff := differences(loopAccounts(t, b), before); len(diff) > 0 && round > 0 {
+			t.Errorf("round %d: the loops have not got what the log had:\n%s", round, strings.Join(diff, "\n"))
+		}
+		roam(t, address(b, 0), seed+uint64(round))
+		until(t, "the ends of all connections", func() bool { return inventory(t, b).Connections == 0 })
+		until(t, "quiet", func() bool { return quiet(t, b) })
+		loops := loopAccounts(t, b)
+		stop(t, b)
+		log := seglog.New(seglog.Options{Dir: cfg.Store.Path})
+		before = storeAccounts(t, log)
+		if err := log.Close(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := differences(loops, before); len(diff) > 0 {
+			t.Fatalf("round %d: what the loops had and what the log has differ in %d points:\n%s", round, len(diff), strings.Join(diff, "\n"))
+		}
+		t.Logf("round %d: %d sessions", round, len(before))
 	}
 }
 
