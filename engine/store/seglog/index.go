@@ -29,6 +29,7 @@ type index struct {
 	replay  *leniency
 	scratch []store.Delivery
 	briefs  []brief // of one record
+	touched int
 }
 
 // message is where a message lies, and how many deliveries name it.

@@ -78,8 +78,53 @@ func (x *index) apply(r *store.Record, at place) {
 	}
 }
 
+// touchSize is how many records are looked at ahead. With a million messages nearly each look at the index waits for the memory, and
+// looks that do not depend on each other wait together: a replay takes three quarters of the time. Blocks of 64 and 512 gain less.
+const touchSize = 128
+
 // take takes in records of a segment.
 func (x *index) take(all []brief, seg uint32) {
+	for len(all) > 0 {
+		n := min(len(all), touchSize)
+		for n < len(all) && all[n].kind == briefDelivery { // with its ENQ
+			n++
+		}
+		if n >= touchSize/8 {
+			x.touch(all[:n])
+		}
+		x.block(all[:n], seg)
+		all = all[n:]
+	}
+}
+
+// touch has the processor fetch what the records are about. It changes nothing; what it sums up keeps the compiler from leaving
+// the looks out.
+func (x *index) touch(all []brief) {
+	var found [touchSize]*session
+	n, sum := 0, 0
+	for i := range all {
+		switch b := &all[i]; b.kind {
+		case store.MSG:
+			sum += int(x.messages[b.id].refs)
+		case briefDelivery, store.ACK:
+			if s := x.sessions[b.id]; s != nil && n < len(found) {
+				found[n] = s
+				n++
+			}
+		}
+	}
+	for _, s := range found[:n] {
+		sum += len(s.queue.head)
+	}
+	for _, s := range found[:n] {
+		if n := len(s.queue.head); n > 0 {
+			sum += int(s.queue.head[n-1].seq)
+		}
+	}
+	x.touched = sum
+}
+
+func (x *index) block(all []brief, seg uint32) {
 	for i := 0; i < len(all); i++ {
 		b := &all[i]
 		at := place{seg, b.off, b.len}
