@@ -6,6 +6,8 @@
 #   scripts/long.sh soak      fifty rounds of random clients under the race detector, about ten minutes
 #   scripts/long.sh crash     the store's process, power, disk and room taken away, ten minutes long, or CRASH_FOR; CRASH_SEED
 #                             begins with that seed; mounted images, too, when root runs it
+#   scripts/long.sh powercut  clients against brokers that lose their process, power, disk or room, two minutes each, or POWERCUT_FOR;
+#                             POWERCUT_SEED begins with that seed
 #   scripts/long.sh restart   a fleet that publishes and thousands of connects a second across a hundred restarts, and kills
 #   scripts/long.sh bench     every benchmark ten times, summed up by benchstat
 #   scripts/long.sh profile   a profile of each kind of load, into .cache/profiles/suite
@@ -22,6 +24,12 @@ soak() { go test -race -count=50 -timeout 60m ./engine/enginetest/soak; }
 crash() {
 	go test -count=1 -v -timeout 0 -run 'LogKeepsItsPromises|ImageOf' ./engine/store/crashtest \
 		-crash.for "${CRASH_FOR:-10m}" -crash.seed "${CRASH_SEED:-$(date +%s)}" -crash.thorough -crash.images
+}
+
+# A round that fails tells its seed: POWERCUT_SEED shows it again, as far as goroutines and sockets let it.
+powercut() {
+	go test -count=1 -v -timeout 0 ./engine/enginetest/crash \
+		-crash.for "${POWERCUT_FOR:-2m}" -crash.seed "${POWERCUT_SEED:-0}" | grep --line-buffered -v '^=== '
 }
 
 restart() { go test -count=5 -run AFleetLosesNothing ./cmd/penstock -restarts 20; }
@@ -42,7 +50,7 @@ profile() {
 }
 
 case ${1:-all} in
-all) fuzz && soak && crash && restart && bench && profile ;;
-fuzz | soak | crash | restart | bench | profile) "$1" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+all) fuzz && soak && crash && powercut && restart && bench && profile ;;
+fuzz | soak | crash | powercut | restart | bench | profile) "$1" ;;
+*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
