@@ -163,6 +163,13 @@ func (f *fleet) missing() (lost, doubled int) {
 	return lost, doubled
 }
 
+// acknowledged counts the messages that were; late acknowledgements may still come.
+func (f *fleet) acknowledged() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.accepted)
+}
+
 func newFleet() *fleet { return &fleet{accepted: map[uint64]byte{}, arrived: map[uint64]int{}} }
 
 func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
@@ -179,7 +186,7 @@ func TestAFleetLosesNothingAcrossRestarts(t *testing.T) {
 	if n := visitors.refused.Load(); n != 0 {
 		t.Errorf("%d connections were refused, the last one: %v", n, visitors.why.Load())
 	}
-	t.Logf("%d restarts: %d messages acknowledged; %d other connections answered, %d not", *restarts, len(f.accepted), visitors.welcome.Load(), visitors.dropped.Load())
+	t.Logf("%d restarts: %d messages acknowledged; %d other connections answered, %d not", *restarts, f.acknowledged(), visitors.welcome.Load(), visitors.dropped.Load())
 	p.stopped(pid)
 }
 
@@ -201,7 +208,7 @@ func TestAFleetLosesNothingWhenABrokerWithAStoreIsRestartedAndKilled(t *testing.
 		p.killedHeir(next)
 		p = serve()
 	})
-	t.Logf("%d restarts and kills: %d messages acknowledged", *restarts, len(f.accepted))
+	t.Logf("%d restarts and kills: %d messages acknowledged", *restarts, f.acknowledged())
 	p.signal(syscall.SIGTERM)
 	if code := p.exitCode(); code != exitOK {
 		t.Errorf("exit %d, want 0; stderr:\n%s", code, p.stderr)
