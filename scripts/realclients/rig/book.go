@@ -2,6 +2,7 @@ package rig
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,6 +62,21 @@ func (b *Book) Owed() (list []string) {
 	return list
 }
 
+// Settle waits for all that is owed. Look brings in what has come meanwhile, where nobody else does.
+func (b *Book) Settle(t testing.TB, look func()) {
+	t.Helper()
+	t.Cleanup(func() {
+		if owed := b.Owed(); t.Failed() && len(owed) > 0 {
+			slices.Sort(owed)
+			t.Logf("%d messages were acknowledged and have not come, such as %q", len(owed), owed[:min(len(owed), 10)])
+		}
+	})
+	Eventually(t, "every message that was acknowledged", func() bool {
+		look()
+		return len(b.Owed()) == 0
+	})
+}
+
 // Part is what a client library does itself for a promise to hold over reconnects.
 type Part struct {
 	Ordered bool // publishers repeat in the order of sending, and send nothing new in between
@@ -68,11 +84,10 @@ type Part struct {
 	ByDup   bool // with Once: the subscriber hands on what the broker says is a repeat
 }
 
-// Check waits for what is owed and judges what came: of each topic in the order of its numbers, of first arrivals that is, and
+// Check judges what came, after Settle: of each topic in the order of its numbers, of first arrivals that is, and
 // of topics that end with 2, which are at QoS 2, no message twice.
 func (b *Book) Check(t testing.TB, p Part) {
 	t.Helper()
-	Eventually(t, "every message that was acknowledged", func() bool { return len(b.Owed()) == 0 })
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	last, first := map[string]int{}, map[string]bool{}

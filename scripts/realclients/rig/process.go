@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -118,15 +119,24 @@ func (p *Process) AwaitErr(what string, condition func(text string) bool) {
 // Wait returns the exit code.
 func (p *Process) Wait() int {
 	p.t.Helper()
+	code, err := p.End()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return code
+}
+
+// End is Wait for other goroutines than the test's own.
+func (p *Process) End() (code int, err error) {
 	select {
 	case <-p.done:
 	case <-time.After(Patience):
-		p.t.Fatalf("%s has not ended within %v\n%s", p.title, Patience, p.said())
+		return 0, fmt.Errorf("%s has not ended within %v\n%s", p.title, Patience, p.said())
 	}
 	if p.waiting != nil {
-		p.t.Fatalf("%s: %v", p.title, p.waiting)
+		return 0, fmt.Errorf("%s: %w", p.title, p.waiting)
 	}
-	return p.code
+	return p.code, nil
 }
 
 // Out is the standard output so far.
