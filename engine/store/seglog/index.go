@@ -38,6 +38,12 @@ type message struct {
 	refs uint32
 }
 
+// refMoved is a bit of refs: a lenient replay met a MSG that may have been moved, so deliveries may yet come which are older than it.
+const refMoved = 1 << 31
+
+// unnamed tells whether no delivery names it.
+func (m *message) unnamed() bool { return m.refs&^refMoved == 0 }
+
 // session is what belongs to one.
 type session struct {
 	queue    deliveries
@@ -63,11 +69,9 @@ func newIndex() *index {
 // endFrame follows the records of each frame: messages that they left without a delivery are over.
 func (x *index) endFrame() {
 	x.flush()
-	if !x.lenient() {
-		for _, id := range x.loose {
-			if m, ok := x.messages[id]; ok && m.refs == 0 {
-				x.dropMessage(id, m)
-			}
+	for _, id := range x.loose {
+		if m, ok := x.messages[id]; ok && m.unnamed() && (m.refs == 0 || !x.lenient()) {
+			x.dropMessage(id, m)
 		}
 	}
 	x.loose = x.loose[:0]

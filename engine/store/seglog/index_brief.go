@@ -10,7 +10,7 @@ import (
 // and index on another.
 type brief struct {
 	kind     store.Kind
-	bits     uint32 // of a delivery; of META 1: it takes the note away
+	bits     uint32 // of a delivery; of META 1: it takes the note away; of MSG 1: it was moved
 	id       uint64 // of the message or the session; the hash of topic or key
 	sub      uint64 // sequence number, packet identifier, hash of the filter; of ENQ how many deliveries follow
 	off, len uint32 // of the record
@@ -130,7 +130,7 @@ func (x *index) block(all []brief, seg uint32) {
 		at := place{seg, b.off, b.len}
 		switch b.kind {
 		case store.MSG:
-			x.put(b.id, at)
+			x.put(b.id, at, b.bits != 0)
 		case store.ENQ:
 			n := int(b.sub)
 			x.enqueue(b.id, all[i+1:][:n], seg)

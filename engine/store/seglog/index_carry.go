@@ -30,7 +30,7 @@ func (x *index) counted(r *store.Record, at place) bool {
 	switch r.Kind {
 	case store.MSG:
 		n := x.find(r.Message.ID)
-		return n.m.refs > 0 && n.m.at == at
+		return !n.m.unnamed() && n.m.at == at
 	case store.RET:
 		return x.retained[x.hash(r.Message.Topic)] == at
 	case store.META:

@@ -9,17 +9,37 @@ import (
 
 // A log whose beginning is not there is read leniently: what stands before what it refers to counts once that comes.
 
+// telling is a frame of a lenientPaper.
+type telling struct {
+	fill  func(b *store.Batch)
+	moved func(records int) int
+}
+
+func own(fill func(b *store.Batch)) telling   { return telling{fill, func(int) int { return 0 }} }
+func moved(fill func(b *store.Batch)) telling { return telling{fill, func(n int) int { return n }} }
+
+// untold is one that says nothing about what was moved.
+func untold(fill func(b *store.Batch)) telling { return telling{fill, func(int) int { return -1 }} }
+
 // lenientPaper is a paper whose first segment is number 3.
-func lenientPaper(t *testing.T, frames ...func(b *store.Batch)) *replayer {
+func lenientPaper(t *testing.T, frames ...telling) *replayer {
 	p := newPaper(t, 1<<20)
 	p.must(p.fs.Remove(p.path(1)))
 	p.x.segments, p.first = nil, 3
 	p.lsn = 100
 	p.roll()
-	for _, fill := range frames {
-		p.commit(0, fill)
+	for _, f := range frames {
+		p.tell(f)
 	}
 	return p.replayed()
+}
+
+func (p *paper) tell(f telling) uint64 {
+	var b store.Batch
+	f.fill(&b)
+	p.moved = f.moved(b.Len())
+	p.write(frameRecords, b.Bytes(), b.Len())
+	return p.lsn
 }
 
 func folded(t *testing.T, fill func(b *store.Batch)) []string {
@@ -32,15 +52,15 @@ func folded(t *testing.T, fill func(b *store.Batch)) []string {
 
 func TestGhostsComeToLifeWithTheirSession(t *testing.T) {
 	r := lenientPaper(t,
-		func(b *store.Batch) {
+		own(func(b *store.Batch) {
 			b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 9, QoS: 2, SubIDs: []uint32{3}}, {Session: 1, Seq: 8, QoS: 1}, {Session: 2, Seq: 1, QoS: 1}})
 			b.Subscribe(1, &store.Subscription{Filter: []byte("f")})
 			b.Subscribe(2, &store.Subscription{Filter: []byte("f")})
 			b.Receive(1, 5)
 			b.Receive(1, 6)
-		},
-		func(b *store.Batch) { b.Ack(1, 8); b.Release(1, 9); b.Complete(1, 6) },
-		func(b *store.Batch) { b.Message(&store.Message{ID: 7}); b.Session(&store.Session{ID: 1}) },
+		}),
+		own(func(b *store.Batch) { b.Ack(1, 8); b.Release(1, 9); b.Complete(1, 6) }),
+		own(func(b *store.Batch) { b.Message(&store.Message{ID: 7}); b.Session(&store.Session{ID: 1}) }),
 	)
 	same(t, "replayed", listed(t, r.index), folded(t, func(b *store.Batch) {
 		b.Session(&store.Session{ID: 1})
@@ -55,13 +75,19 @@ func TestGhostsComeToLifeWithTheirSession(t *testing.T) {
 
 func TestAMessageWaitsForADeliveryThatWasMovedBehindIt(t *testing.T) {
 	r := lenientPaper(t,
-		func(b *store.Batch) {
+		own(func(b *store.Batch) {
 			b.Session(&store.Session{ID: 1})
+			b.Message(&store.Message{ID: 8}) // all its deliveries stand behind it
+			b.Enqueue(8, []store.Delivery{{Session: 1, Seq: 3, QoS: 1}})
+			b.Ack(1, 3)
+		}),
+		moved(func(b *store.Batch) {
 			b.Message(&store.Message{ID: 7})
 			b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 1, QoS: 1}})
-		},
-		func(b *store.Batch) { b.Ack(1, 1) }, // no delivery is left, as far as this log says
-		func(b *store.Batch) { b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}}) },
+		}),
+		own(func(b *store.Batch) { b.Ack(1, 1) }), // no delivery is left, as far as this log says
+		moved(func(b *store.Batch) { b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}}) }),
+		own(func(b *store.Batch) { b.Enqueue(8, []store.Delivery{{Session: 1, Seq: 4, QoS: 1}}) }), // which was over by then
 	)
 	same(t, "replayed", listed(t, r.index), folded(t, func(b *store.Batch) {
 		b.Session(&store.Session{ID: 1})
@@ -71,12 +97,75 @@ func TestAMessageWaitsForADeliveryThatWasMovedBehindIt(t *testing.T) {
 	wantSound(t, r.index)
 }
 
+// What is said of a message in this order makes sense only if the frames after the first may hold what was moved.
+func TestAMessageWaitsWhereNobodyKnowsWhatWasMoved(t *testing.T) {
+	for name, kind := range map[string]func(func(b *store.Batch)) telling{
+		"not told":            untold,
+		"too many":            func(fill func(b *store.Batch)) telling { return telling{fill, func(int) int { return movedMost }} },
+		"more than there are": func(fill func(b *store.Batch)) telling { return telling{fill, func(n int) int { return n + 5 }} },
+		"the last one":        func(fill func(b *store.Batch)) telling { return telling{fill, func(int) int { return 1 }} },
+	} {
+		r := lenientPaper(t, own(func(b *store.Batch) { b.Session(&store.Session{ID: 1}) }),
+			kind(func(b *store.Batch) { b.Meta([]byte("own"), []byte("1")); b.Message(&store.Message{ID: 7}) }),
+			own(func(b *store.Batch) { b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}}) }))
+		if _, ok := r.index.message(7); !ok {
+			t.Errorf("%s: the message is gone, want it kept until its delivery came", name)
+		}
+		wantSound(t, r.index)
+	}
+}
+
+// A message that was met before anything was lost may be moved afterwards, and a delivery that was lost with the rest behind it.
+func TestAMessageThatIsMovedBehindAHoleWaits(t *testing.T) {
+	p := newPaper(t, 1<<20)
+	p.tell(own(func(b *store.Batch) {
+		b.Session(&store.Session{ID: 1})
+		b.Message(&store.Message{ID: 7})
+		b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 1, QoS: 1}})
+	}))
+	gone := p.tell(own(func(b *store.Batch) { b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}}) }))
+	p.roll()
+	p.tell(moved(func(b *store.Batch) { b.Message(&store.Message{ID: 7}) }))
+	p.tell(own(func(b *store.Batch) { b.Ack(1, 1) }))
+	p.tell(moved(func(b *store.Batch) { b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}}) }))
+	p.spoil(gone)
+	r := p.replayed()
+	same(t, "replayed", listed(t, r.index), folded(t, func(b *store.Batch) {
+		b.Session(&store.Session{ID: 1})
+		b.Message(&store.Message{ID: 7})
+		b.Enqueue(7, []store.Delivery{{Session: 1, Seq: 2, QoS: 1}})
+	}))
+	wantSound(t, r.index)
+}
+
+// Most messages of a log are over. A replay that is lenient does not keep them for as long as it lasts.
+func TestALenientReplayKeepsNoMessagesThatAreOver(t *testing.T) {
+	p := newPaper(t, 1<<20)
+	p.must(p.fs.Remove(p.path(1)))
+	p.x.segments, p.first, p.lsn = nil, 3, 100
+	p.roll()
+	p.tell(own(func(b *store.Batch) { b.Session(&store.Session{ID: 1}) }))
+	for id := uint64(1); id <= 100; id++ {
+		p.tell(own(func(b *store.Batch) {
+			b.Message(&store.Message{ID: id})
+			b.Enqueue(id, []store.Delivery{{Session: 1, Seq: id, QoS: 1}})
+		}))
+		p.tell(own(func(b *store.Batch) { b.Ack(1, id) }))
+	}
+	r := newReplayer(p.fs, p.dir, p.who)
+	t.Cleanup(r.close)
+	p.must(r.read(t.Context(), []uint32{3}))
+	if !r.index.lenient() || len(r.index.messages) != 0 {
+		t.Errorf("lenient %v with %d messages before the end, want a lenient replay with none", r.index.lenient(), len(r.index.messages))
+	}
+}
+
 func TestASessionThatIsOverHasNoGhosts(t *testing.T) {
 	r := lenientPaper(t,
-		func(b *store.Batch) { b.Receive(1, 5); b.Subscribe(1, &store.Subscription{Filter: []byte("before")}) },
-		func(b *store.Batch) { b.DropSession(1) },
-		func(b *store.Batch) { b.Receive(1, 6); b.Subscribe(1, &store.Subscription{Filter: []byte("late")}) }, // who had not heard of it
-		func(b *store.Batch) { b.Session(&store.Session{ID: 1}); b.Receive(1, 7) },
+		own(func(b *store.Batch) { b.Receive(1, 5); b.Subscribe(1, &store.Subscription{Filter: []byte("before")}) }),
+		own(func(b *store.Batch) { b.DropSession(1) }),
+		own(func(b *store.Batch) { b.Receive(1, 6); b.Subscribe(1, &store.Subscription{Filter: []byte("late")}) }), // who had not heard of it
+		own(func(b *store.Batch) { b.Session(&store.Session{ID: 1}); b.Receive(1, 7) }),
 	)
 	same(t, "replayed", listed(t, r.index), folded(t, func(b *store.Batch) { b.Session(&store.Session{ID: 1}); b.Receive(1, 7) }))
 	wantSound(t, r.index)

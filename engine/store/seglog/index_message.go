@@ -30,7 +30,7 @@ func (x *index) find(id uint64) *newest {
 func (x *index) flush() {
 	n := &x.newest
 	if n.dirty {
-		if n.dirty = false; n.m.refs == 0 {
+		if n.dirty = false; n.m.unnamed() {
 			x.loose = append(x.loose, n.id)
 		}
 		x.messages[n.id] = n.m
@@ -40,13 +40,16 @@ func (x *index) flush() {
 
 // put takes in MSG. An identifier is given once: another message under it says nothing, but the same one from another segment
 // has moved.
-func (x *index) put(id uint64, at place) {
+func (x *index) put(id uint64, at place, moved bool) {
 	n := x.find(id)
 	if n.m.at.len > 0 {
 		if n.m.at.seg == at.seg {
 			return
 		}
 		x.free(n.m.at)
+	}
+	if moved && x.lenient() {
+		n.m.refs |= refMoved
 	}
 	n.m.at, n.there, n.dirty = at, true, true
 	x.use(at)

@@ -6,9 +6,11 @@ import "encoding/binary"
 //
 // Reclaim moves what counts of the oldest segment to the end, so in what is left of a log a record may stand before what it
 // refers to: an ENQ before the SES and the MSG that were moved. So an index that does not see the log from its very beginning, or not
-// all of it, keeps what belongs to sessions and messages that it has not met (ghosts), and messages that no delivery names, since a
-// moved ENQ may yet come. Only at the end it is known what never came. An index that sees everything from the first record on
-// goes by the plain rules, which are also those of a log that is written to.
+// all of it, keeps what belongs to sessions and messages that it has not met (ghosts), and moved messages that no delivery names,
+// since an older ENQ that was moved after them may yet come. (The deliveries of a message that was not moved all stand behind it, and
+// before one of them is moved the message is, so that it comes again.) Only at
+// the end it is known what never came. An index that sees everything from the first record on goes by the plain rules, which are
+// also those of a log that is written to.
 type leniency struct {
 	needed bool
 	over   map[uint64]struct{} // sessions that a SESDEL ended: no ghosts of those
@@ -78,7 +80,7 @@ func (x *index) dropGhosts() (m missing) {
 	x.flush()
 	ghosts := 0
 	for _, msg := range x.messages {
-		if msg.at.len == 0 && msg.refs > 0 {
+		if msg.at.len == 0 && !msg.unnamed() {
 			ghosts++
 		}
 	}
@@ -94,7 +96,7 @@ func (x *index) dropGhosts() (m missing) {
 func (x *index) dropUnnamed() {
 	before := len(x.messages)
 	for id, m := range x.messages {
-		if m.refs == 0 {
+		if m.unnamed() {
 			x.dropMessage(id, m)
 		}
 	}

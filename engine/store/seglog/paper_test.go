@@ -24,6 +24,7 @@ type paper struct {
 	size   int64 // of a segment's file
 	first  uint32
 	behind uint32
+	moved  int      // records of the next frame; -1: it does not say
 	scan   *scanner // of the oldest segment, while it is carried
 	frame  frame
 	rest   int      // of the frame's body
@@ -92,6 +93,8 @@ func (p *paper) roll() {
 func (p *paper) write(typ frameType, body []byte, records int) (off int64) {
 	p.Helper()
 	b := append(beginFrame(nil), body...)
+	markMoved(b, 0, p.moved)
+	p.moved = 0
 	p.lsn++
 	endFrame(b, 0, p.who, typ, p.lsn, p.behind, records)
 	s := p.head()
@@ -121,8 +124,9 @@ func (p *paper) commit(carry int, fill func(b *store.Batch)) {
 	}
 	at := place{seg: p.head().id, off: uint32(p.head().size + frameSize)}
 	at = p.apply(b.Bytes(), at)
-	own := len(b.Bytes())
+	own, n := len(b.Bytes()), b.Len()
 	p.carry(&b, carry)
+	p.moved = b.Len() - n
 	p.apply(b.Bytes()[own:], at)
 	p.x.endFrame()
 	if b.Len() > 0 {

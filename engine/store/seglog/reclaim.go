@@ -156,10 +156,12 @@ func (c *committer) carryOne(at place, room int64) int64 {
 func (c *committer) handOn(copies []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	own := c.records
 	if err := c.add(copies); err != nil {
 		c.cannotReclaim(err)
 		return
 	}
+	markMoved(c.buf, 0, c.records-own)
 	c.x.endFrame()
 	c.reclaim.copied += int64(len(copies))
 	c.stats.CopiedBytes += uint64(len(copies))

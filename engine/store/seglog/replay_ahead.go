@@ -134,6 +134,9 @@ func (a *ahead) records(t *stretch, h *heard) (bool, error) {
 			return false, nil
 		}
 		t.briefs = appendBriefs(t.briefs, &a.rec, uint32(h.off+frameSize)+uint32(off), uint32(size), a.seed, a.sets)
+		if a.rec.Kind == store.MSG && n >= h.own() {
+			t.briefs[len(t.briefs)-1].bits = 1
+		}
 		off += size
 	}
 	return n == h.records, nil

@@ -13,6 +13,7 @@ func TestALogTakesOverFromOneThatItWasWarmedBy(t *testing.T) {
 	o := Options{Dir: t.TempDir(), FS: vfs.OS, SegmentSize: 16 << 10, Sync: SyncNone}
 	m, s := store.NewMemory(), newScribe(77)
 	nothing := func(*store.Record) error { return nil }
+	copied := uint64(0)
 	writer := New(o)
 	if err := writer.Recover(t.Context(), nothing); err != nil {
 		t.Fatal(err)
@@ -48,6 +49,7 @@ func TestALogTakesOverFromOneThatItWasWarmedBy(t *testing.T) {
 			default:
 			}
 		}
+		copied += writer.Stats().CopiedBytes
 		if err := writer.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -62,4 +64,24 @@ func TestALogTakesOverFromOneThatItWasWarmedBy(t *testing.T) {
 	if err := writer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if moved := movedRecords(t, &o); moved == 0 || copied == 0 {
+		t.Errorf("got %d records that are marked as moved, of %d bytes that were copied; want some", moved, copied)
+	}
+}
+
+// movedRecords counts the records that frames say were moved.
+func movedRecords(t *testing.T, o *Options) (n int) {
+	t.Helper()
+	filled := o.filled()
+	r, _, err := look(t.Context(), &filled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	for _, p := range r.parts {
+		if err := r.again(p, func(f *frame) error { n += int(f.records - f.own()); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
 }
