@@ -63,21 +63,32 @@ func (r *run) wipe(clients []*client) {
 		r.total.connects = counted
 	}()
 	r.unreleased(clients)
+	// A step that was broken off has left clients behind that would be taken for those of the next one.
+	r.onEach(r.clients, func(k *client) { k.awaited = false })
 	forget := func(k *client) { k.failed, k.onUp = nil, nil }
+	r.onEach(clients, forget)
+	r.outcomes(ctx, clients)
 	r.onEach(clients, forget)
 	if err := r.throng(ctx, clients, 0, part); err != nil {
 		r.note("sessions may be left with the broker: %v", err)
 		return
 	}
 	r.onEach(clients, func(k *client) { forget(k); k.resume, k.expiry = false, 0 })
-	// Twice: the CONNECT of a connection that was broken off may reach the broker's other loop behind the first clean start,
-	// and begin a session again.
+	// Twice, for the sake of those that got no answer: their CONNECT may come to the broker behind the first clean start.
 	for _, step := range []func(*client){(*client).dial, part, (*client).dial, part} {
 		if err := r.throng(ctx, clients, 0, step); err != nil {
 			r.note("sessions may be left with the broker: %v", err)
 			return
 		}
 	}
+}
+
+// outcomes waits for the connections that are under way, for a while. One that is ended without its CONNACK leaves a CONNECT that
+// some loop of the broker may read only behind a clean start that came to another one, and that begins a session again.
+func (r *run) outcomes(ctx context.Context, clients []*client) {
+	ctx, cancel := context.WithTimeout(ctx, wipeLimit/2)
+	defer cancel()
+	_ = r.throng(ctx, clients, 0, outcome) // refused or unanswered: the clean start will say so
 }
 
 // unreleased counts the exchanges of QoS 2 that the broker has left open, as long as there are the sessions that they end with.

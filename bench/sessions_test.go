@@ -55,7 +55,7 @@ func startEngine(t *testing.T) *engine.Broker {
 // nothingLeft awaits that the broker holds no session and no retained message.
 func nothingLeft(t *testing.T, b *engine.Broker) {
 	t.Helper()
-	until, look := time.After(5*time.Second), time.NewTicker(5*time.Millisecond)
+	until, look := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
 	defer look.Stop()
 	for {
 		s := b.Stats()

@@ -15,6 +15,13 @@ func part(k *client) {
 	k.leave()
 }
 
+// outcome is a step of throng and atOnce that ends when a connection under way has been accepted or has come to nothing.
+func outcome(k *client) {
+	if k.state != dialing {
+		k.lane.r.settled(k)
+	}
+}
+
 // crash is a step of throng and atOnce that resets the connection and ends when it is gone.
 func crash(k *client) {
 	if k.conn == nil {

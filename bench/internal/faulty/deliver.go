@@ -7,7 +7,7 @@ import (
 )
 
 // swapLimit is how long a delivery waits for the one it changes places with.
-const swapLimit = 100 * time.Millisecond
+const swapLimit = 500 * time.Millisecond
 
 // deliver is where deliveries go wrong.
 func (b *Broker) deliver(s *session, m *message, qos byte, retain bool) {
@@ -71,7 +71,8 @@ func (d delivery) damage(wrong faults) delivery {
 	return d
 }
 
-// hold keeps a delivery until the next one of its topic has gone, or until none came for a while.
+// hold keeps a delivery until the next one of its topic has gone. When none comes for a while it goes by itself, in its order, and
+// nothing was wrong.
 func (s *session) hold(d delivery) {
 	kept := &d
 	s.held = append(s.held, kept)
@@ -81,6 +82,7 @@ func (s *session) hold(d delivery) {
 		if i := slices.Index(s.held, kept); i >= 0 {
 			s.held = slices.Delete(s.held, i, i+1)
 			s.put(*kept)
+			s.broker.undone(Swap)
 		}
 	})
 }

@@ -14,7 +14,7 @@ const (
 	Drop             // a delivery is left out
 	Double           // it is sent twice, as two messages
 	DoubleDup        // at QoS 1 and 2 the same packet is sent again, with DUP
-	Swap             // it is sent behind the next one of its topic
+	Swap             // it is sent behind the next one of its topic; not counted if there is none
 	Corrupt          // one byte of the payload is changed
 	Truncate         // the payload's last byte is missing
 	Extend           // the payload has a byte more
@@ -114,6 +114,16 @@ func (b *Broker) event(among ...Fault) faults {
 		}
 	}
 	return f
+}
+
+// undone takes back a fault that came to nothing.
+func (b *Broker) undone(one Fault) {
+	for _, p := range b.plans {
+		if p.Do == one && p.done > 0 {
+			p.done--
+			return
+		}
+	}
 }
 
 // Done is how often a fault was committed so far.
