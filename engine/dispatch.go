@@ -11,6 +11,7 @@ var (
 
 // dispatch finds the step for a packet and says what is legal when.
 func (l *loop) dispatch(c *conn, h mqtt.Header, body []byte) {
+	l.cutBatch()
 	switch c.state {
 	case awaitConnect:
 		if h.Type != mqtt.CONNECT { // [MQTT-3.1.0-1]

@@ -113,24 +113,28 @@ func (l *loop) inherit(e *estate, list []bequest, msgs []store.Message, err erro
 		return
 	}
 	for i := range list {
-		if e.id != 0 {
+		l.inheritOne(e, &msgs[i])
+		if e.id != 0 { // behind that, so that a crash between two batches loses nothing
 			l.hold.batch.Ack(e.id, list[i].seq)
 		}
-		if msgs[i].ID == 0 {
-			l.dropped(DropLost)
-			continue
-		}
-		m := l.messageOf(&msgs[i])
-		switch g := l.b.groupFor(slices.Values(e.groups), m.Topic()); {
-		case m.Expired(l.now):
-			l.dropped(DropExpired)
-		case g == nil || !l.redirect(m, g, fanout.NoSlot, false):
-			l.dropped(DropNoMember)
-		}
-		l.pool.Release(m, 1)
 	}
 	e.list = e.list[len(list):]
 	l.settleEstate(e)
+}
+
+func (l *loop) inheritOne(e *estate, x *store.Message) {
+	if x.ID == 0 {
+		l.dropped(DropLost)
+		return
+	}
+	m := l.messageOf(x)
+	switch g := l.b.groupFor(slices.Values(e.groups), m.Topic()); {
+	case m.Expired(l.now):
+		l.dropped(DropExpired)
+	case g == nil || !l.redirect(m, g, fanout.NoSlot, false):
+		l.dropped(DropNoMember)
+	}
+	l.pool.Release(m, 1)
 }
 
 // groupFor finds the shared subscription, among those named, that a topic belongs to; nil: it has no member any more.

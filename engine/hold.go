@@ -74,8 +74,12 @@ func (l *loop) answer(c *conn, o outItem, need bool) {
 		return
 	}
 	batch := l.hold.seq
-	if !need {
+	switch {
+	case !need:
 		batch = c.x.held[len(c.x.held)-1].batch
+	case l.hold.empty(): // it was cut off behind what the answer is about
+		l.answerRepeat(c, o)
+		return
 	}
 	x := c.extras()
 	if x.held == nil {
@@ -126,10 +130,26 @@ func (l *loop) commit() {
 // commitBegun hands over what the batch has so far if it begins a session: before anybody can send that one something. The
 // store takes no delivery to a session that it does not know, and other loops do not wait for this one's pass to end.
 func (l *loop) commitBegun() {
-	if !l.hold.begins {
-		return
+	if l.hold.begins {
+		l.appendEarly()
 	}
-	if seq, last := l.appendBatch(); last { // it is heard of behind the packet that is being handled
+}
+
+// cutAt is the size from which on a batch is handed over in the middle of a pass: a store without much room commits it all
+// the same, and others do not wait for it long.
+const cutAt = 1 << 20
+
+// cutBatch hands over what the batch has so far, if that is much, so that a batch is no larger than this and what belongs to one
+// message. It is called before any of that is put into the batch, never in between.
+func (l *loop) cutBatch() {
+	if h := &l.hold; h.store != nil && !h.shut && len(h.batch.Bytes())+h.retained.bytes >= cutAt {
+		l.appendEarly()
+	}
+}
+
+// appendEarly hands the batch over in the middle of a pass. It is heard of behind the packet that is being handled.
+func (l *loop) appendEarly() {
+	if seq, last := l.appendBatch(); last {
 		l.hold.flying[0].done = true
 		l.post(func(l *loop) {
 			if l.hold.committed < seq { // unless that was with the one before

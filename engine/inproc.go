@@ -56,6 +56,7 @@ const maxPayload = mqtt.MaxRemaining - 1<<20
 
 // publishOwn routes a message that no client sent.
 func (l *loop) publishOwn(topic, payload []byte, qos uint8, retain bool, expiry time.Duration) {
+	l.cutBatch()
 	m := l.pool.NewMessageParts(topic, nil, payload, qos, retain)
 	if expiry > 0 {
 		m.Expires = l.now + expiry

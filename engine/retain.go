@@ -34,7 +34,7 @@ func (l *loop) retain(m *fanout.Message) (stored bool) {
 		l.dropped(DropRetainFull)
 		return l.unretain(m.Topic())
 	}
-	stored = !own && l.noteRetained(m.Topic())
+	stored = !own && l.noteRetained(m.Topic(), len(v))
 	l.b.retained.Set(m.Topic(), v)
 	return stored
 }
@@ -197,6 +197,7 @@ func (l *loop) replayOne(c *conn, ref trie.RetainedRef, r *replayed) {
 	if expired {
 		return
 	}
+	l.cutBatch()
 	s := c.sess
 	d := session.Delivery{Open: session.Open{Msg: m, Retain: true, ID: r.id}, Size: uint32(m.Size()), QoS: min(m.QoS, r.qos)} // [MQTT-3.3.1-8]
 	stored := false
@@ -232,7 +233,7 @@ func (l *loop) sweep() {
 	l.sweepCursor = l.b.retained.Scan(l.sweepCursor, sweepBatch, func(topic, v []byte) bool {
 		over := l.overdue(v)
 		if over {
-			l.noteRetained(topic)
+			l.noteRetained(topic, 0)
 		}
 		return over
 	})

@@ -14,6 +14,7 @@ import (
 type retainedNotes struct {
 	topics []string
 	known  map[string]struct{}
+	bytes  int // what they will take in the batch, about
 }
 
 // maxNotes is the largest set that is kept for the next pass.
@@ -38,12 +39,12 @@ func (n *retainedNotes) reset() {
 	}
 	clear(n.known)
 	clear(n.topics)
-	n.topics = n.topics[:0]
+	n.topics, n.bytes = n.topics[:0], 0
 }
 
-// noteRetained has the retained message of a topic, or that there is none, recorded with the present batch. It comes before
-// the change, so that nobody sees that and takes it for committed.
-func (l *loop) noteRetained(topic []byte) bool {
+// noteRetained has the retained message of a topic, of which the value is so large, or that there is none, recorded with the
+// present batch. It comes before the change, so that nobody sees that and takes it for committed.
+func (l *loop) noteRetained(topic []byte, value int) bool {
 	if !l.stores() {
 		return false
 	}
@@ -52,6 +53,7 @@ func (l *loop) noteRetained(topic []byte) bool {
 		l.b.unsettled.Add(1)
 	}
 	n.add(topic)
+	n.bytes += len(topic) + value
 	return true
 }
 
@@ -59,7 +61,7 @@ func (l *loop) noteRetained(topic []byte) bool {
 // acknowledged yet.
 func (l *loop) unretain(topic []byte) (stored bool) {
 	if _, had := l.b.retained.Get(topic, l.value[:0]); had || l.b.unsettled.Load() > 0 {
-		stored = l.noteRetained(topic)
+		stored = l.noteRetained(topic, 0)
 	}
 	l.b.retained.Delete(topic)
 	return stored

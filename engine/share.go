@@ -56,8 +56,10 @@ func (l *loop) groupOf(s *sess, topic []byte) *fanout.Group {
 	return l.b.groupFor(maps.Keys(s.Subs.Shared()), topic)
 }
 
-// redirect sends a shared message to another member.
+// redirect sends a shared message to another member. That who had it before has it no longer is recorded behind it, in the
+// same batch.
 func (l *loop) redirect(m *fanout.Message, g *fanout.Group, except uint32, onlineOnly bool) bool {
+	l.cutBatch()
 	c := l.choice(m, nil)
 	c.Except, c.OnlineOnly = except, onlineOnly
 	t, ok := g.Choose(l.b.slots, c)

@@ -10,6 +10,7 @@ func (l *loop) publishWill(s *sess) {
 		return
 	}
 	s.Will = nil
+	l.cutBatch()
 	if !l.mayPublish(s.ident, w.Topic[len(s.mount()):], w.QoS, w.Retain) {
 		l.dropped(DropUnauthorized)
 		return
