@@ -238,6 +238,7 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"store.gather", "2s", "store.gather", "from 0s to 1s, is 2s"},
 		{"store.segment_size", "1KiB", "store.segment_size", "from 64KiB to 1GiB"},
 		{"store.quota", "1KiB", "store.quota", "at least 1MiB, is 1KiB"},
+		{"store.quota", "7MiB", "store.quota", "8 times limits.maximum_packet_size (1MiB, 0 is the protocol's own limit) or more, is 7MiB"},
 		{"store.high_water", "101", "store.high_water", "from 2 to 100, is 101"},
 		{"store.low_water", "95", "store.low_water", "from 1 to 94, is 95"},
 		{"log.level", "loud", "log.level", "one of debug, info, warn, error"},

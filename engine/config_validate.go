@@ -30,6 +30,7 @@ func (c *Config) Validate() error {
 		k.size("retain.max_bytes", c.Retain.MaxBytes, KiB, 0)
 	}
 	c.Store.check(&k)
+	c.checkQuota(&k)
 	k.duration("drain.timeout", c.Drain.Timeout, time.Millisecond, 0)
 	k.duration("drain.will_grace", c.Drain.WillGrace, 0, 0)
 	oneOf(&k, "log.level", c.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
@@ -69,6 +70,23 @@ func (s Store) check(k *checker) {
 	}
 	k.number("store.high_water", s.HighWater, 2, 100)
 	k.number("store.low_water", s.LowWater, 1, s.HighWater-1)
+}
+
+// quotaMessages is for how many of the largest messages a quota has room at least: a batch may have one twice, queued and
+// retained, the files that are written and made ahead take as much, and what is still needed of the oldest file is written
+// again before that goes.
+const quotaMessages = 8
+
+// checkQuota refuses a quota in which the largest message might never find room.
+func (c *Config) checkQuota(k *checker) {
+	largest := c.Limits.MaximumPacketSize
+	if largest == 0 {
+		largest = maxPacketSize
+	}
+	if q := c.Store.Quota; q != 0 && q/quotaMessages < largest {
+		k.fail("store.quota", fmt.Sprintf("must be %d times limits.maximum_packet_size (%s, 0 is the protocol's own limit) or more, is %s",
+			quotaMessages, c.Limits.MaximumPacketSize, q))
+	}
 }
 
 func (a Auth) check(k *checker) {
