@@ -29,9 +29,12 @@ type PubCmd struct {
 
 	Repeat      int     `default:"1" placeholder:"N" help:"Send the message N times."`
 	RepeatDelay float64 `placeholder:"SECONDS" help:"Pause before each repetition."`
+
+	refused atomic.Pointer[client.ServerError] // the first message that the server has refused
 }
 
-// Run publishes and returns when every message has its last acknowledgement.
+// Run publishes and returns when every message has its last acknowledgement. It fails when the server has refused one
+// of them.
 func (p *PubCmd) Run(out io.Writer) error {
 	o, urlTopic, err := p.options()
 	if err != nil {
@@ -65,6 +68,9 @@ func (p *PubCmd) Run(out io.Writer) error {
 	}
 	if err != nil {
 		return p.failed(err)
+	}
+	if r := p.refused.Load(); r != nil {
+		return &exitError{code: int(r.Reason)} // it was warned of
 	}
 	return nil
 }
@@ -179,11 +185,13 @@ func (p *PubCmd) dropTopic(m *client.Message) {
 	}
 }
 
-// judge lets a refused message pass with a warning, as mosquitto_pub does: the connection is fine.
+// judge warns of a refused message and goes on, as mosquitto_pub does: the connection is fine. In the end the exit code is
+// the reason of the first.
 func (p *PubCmd) judge(err error) error {
 	var refusal *client.ServerError
 	if errors.As(err, &refusal) && refusal.Packet != mqtt.DISCONNECT {
 		p.warn("publish failed: %v", refusal)
+		p.refused.CompareAndSwap(nil, refusal)
 		return nil
 	}
 	return err

@@ -256,6 +256,28 @@ func answer(c net.Conn, script map[mqtt.Type]string) {
 	}
 }
 
+// What one message is refused for does not keep the next from being sent.
+func TestPubSendsTheRestAndFailsWhenAMessageIsRefused(t *testing.T) {
+	at := serving(t)
+	s := subscriber(t, at, "-t", "t/#", "-q", "1", "-C", "1")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := "t" + strings.Repeat("/", 200) // deeper than limits.max_topic_levels
+	cmd := exec.Command(exe, slices.Concat([]string{"pub", "-l", "-q", "1", "-V", "5", "-t", deep}, at)...)
+	cmd.Env = programEnv()
+	cmd.Stdin = strings.NewReader("one\ntwo\n")
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 0x90 || strings.Count(string(out), "publish failed") != 2 {
+		t.Errorf("exit %d (%v), said %q; want %d and two warnings", code, err, out, 0x90)
+	}
+	pub(t, at, "-t", "t/x", "-m", "last", "-q", "1", "-V", "5")
+	if got, code := s.messages(); code != exitOK || !slices.Equal(got, []string{"last"}) {
+		t.Errorf("exit %d, got %q, want the one that was not refused", code, got)
+	}
+}
+
 func TestExitCodesAreMosquittos(t *testing.T) {
 	const welcome3, welcome5 = "\x20\x02\x00\x00", "\x20\x03\x00\x00\x00"
 	for _, tt := range []struct {
@@ -270,7 +292,10 @@ func TestExitCodesAreMosquittos(t *testing.T) {
 		{"sub -t t", map[mqtt.Type]string{mqtt.CONNECT: "\xD0\x00"}, exitProtocol, "PINGRESP before CONNACK"},
 		{"sub -t t", map[mqtt.Type]string{}, exitLost, "closed by the server"},
 		{"pub -t t -m m -q 1", map[mqtt.Type]string{mqtt.CONNECT: welcome3}, exitLost, "closed by the server"},
-		{"pub -t t -m m -q 1 -V 5", map[mqtt.Type]string{mqtt.CONNECT: welcome5, mqtt.PUBLISH: "\x40\x03\x00\x01\x87"}, exitOK, "Not authorized"},
+		{"pub -t t -m m -q 1 -V 5", map[mqtt.Type]string{mqtt.CONNECT: welcome5, mqtt.PUBLISH: "\x40\x03\x00\x01\x87"}, 135, "Not authorized"},
+		{"pub -t t -m m -q 2 -V 5", map[mqtt.Type]string{mqtt.CONNECT: welcome5, mqtt.PUBLISH: "\x50\x03\x00\x01\x97"}, 151, "Quota exceeded"},
+		{"pub -t t -m m -q 2 -V 5 --quiet", map[mqtt.Type]string{mqtt.CONNECT: welcome5, mqtt.PUBLISH: "\x50\x03\x00\x01\x97"}, 151, ""},
+		{"pub -t t -m m -q 1 -V 5", map[mqtt.Type]string{mqtt.CONNECT: welcome5, mqtt.PUBLISH: "\x40\x03\x00\x01\x10"}, exitOK, ""},
 		{"pub -t t -m m -q 2 -V 5", map[mqtt.Type]string{mqtt.CONNECT: "\x20\x05\x00\x00\x02\x24\x01"}, exitQoS, "QoS not supported"},
 		{"pub -t t -m m -r -V 5", map[mqtt.Type]string{mqtt.CONNECT: "\x20\x05\x00\x00\x02\x25\x00"}, exitRetain, "Retain not supported"},
 		{"pub -t t -m muchtoolong -V 5", map[mqtt.Type]string{mqtt.CONNECT: "\x20\x08\x00\x00\x05\x27\x00\x00\x00\x08"}, exitTooLarge, "Packet too large"},
