@@ -78,14 +78,14 @@ func run(t *testing.T, c bench.Config) *bench.Report {
 }
 
 // runUntil runs it for longer and longer until something has happened: on a busy machine a short run may be over before.
-func runUntil(t *testing.T, c bench.Config, happened func() bool) *bench.Report {
+func runUntil(t *testing.T, c bench.Config, happened func(r *bench.Report) bool) *bench.Report {
 	t.Helper()
 	for {
 		r, err := bench.Run(t.Context(), c)
 		if r == nil || err != nil && !r.Failed() {
 			t.Fatalf("Run(%+v): %v", c, err)
 		}
-		if happened() || c.Duration > 5*time.Second {
+		if happened(r) || c.Duration > 5*time.Second {
 			return r
 		}
 		c.Duration *= 4
@@ -130,7 +130,7 @@ func TestAFaultOfADeliveryIsCountedAsWhatItIs(t *testing.T) {
 				if f.besides != nil { // the drain waits in vain
 					c.Drain = 400 * time.Millisecond
 				}
-				r := runUntil(t, c, func() bool { return b.Done(f.do) > 0 })
+				r := runUntil(t, c, func(*bench.Report) bool { return b.Done(f.do) > 0 })
 				want := uint64(b.Done(f.do))
 				got := f.counter(r.Faults)
 				if f.do == faulty.Drop && qos > 0 { // the last of a stream may be on its way still
@@ -193,7 +193,7 @@ func TestAFaultOfAConnectionOrAnAnswerIsReported(t *testing.T) {
 			b := startFaulty(t, faulty.Rule{Do: f.do, Every: 23, Times: 1})
 			c := short("p2p", b.Addr(), f.version, f.qos)
 			c.Drain = 400 * time.Millisecond
-			r := runUntil(t, c, func() bool { return b.Done(f.do) > 0 })
+			r := runUntil(t, c, func(*bench.Report) bool { return b.Done(f.do) > 0 })
 			if b.Done(f.do) != 1 || f.counter(r.Faults) == 0 || !r.Failed() {
 				t.Errorf("the broker did it %d times, the report says %+v", b.Done(f.do), r.Faults)
 			}

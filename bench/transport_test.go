@@ -107,7 +107,7 @@ func TestEveryScenarioRunsOverEveryTransport(t *testing.T) {
 			t.Run(fmt.Sprintf("%s of %d over %s", c.Scenario, c.Payload, name), func(t *testing.T) {
 				c := s.over(name, brief(c, ""))
 				c.Threads = 1 + threads%2
-				c.Warmup = 20 * time.Millisecond
+				c.Warmup, c.Duration = 10*time.Millisecond, 40*time.Millisecond
 				r := run(t, c)
 				if r.Failed() {
 					t.Errorf("faults: %+v", r.Faults)
@@ -149,9 +149,8 @@ func TestSessionsAreResumedWhenAskedTo(t *testing.T) {
 		{pki.ECDSA, "mtls", "1.2", "ECDSA certificate"}, {pki.ECDSA, "mtls", "1.3", "ECDSA certificate"}, {pki.ECDSA, "wss", "1.3", "ECDSA certificate"},
 	} {
 		c := brokers[tt.keys].over(tt.transport, brief(bench.Config{Scenario: "connect", Clients: 3, TLSVersion: tt.version, TLSResume: true}, ""))
-		c.Duration = 500 * time.Millisecond
-		r := run(t, c)
 		// A client resumes from its second connection on.
+		r := runUntil(t, c, func(r *bench.Report) bool { return r.Handshakes != nil && r.Handshakes.Resumed > 0 })
 		if h := r.Handshakes; r.Failed() || h == nil || h.Full != 3 || h.Resumed == 0 {
 			t.Errorf("%s %s: %+v, faults %+v, want 3 full ones and some resumed", tt.transport, tt.version, h, r.Faults)
 		}
