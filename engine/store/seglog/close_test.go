@@ -55,7 +55,7 @@ func TestCloseOfAFullLogEndsWithItsTime(t *testing.T) {
 		publish(id)(&b)
 		waiting = append(waiting, appended(g, &b))
 	}
-	await(t, "full", func() bool { return g.Pressure() == store.Full })
+	await(t, "full", func() bool { s := g.Stats(); return s.Pressure == store.Full && s.Batches > 1 })
 	ctx, cancel := context.WithCancel(context.Background())
 	closed := make(chan error, 1)
 	go func() { closed <- g.Close(ctx) }()

@@ -33,6 +33,8 @@ type committer struct {
 	timer   *time.Timer
 	gather  gather
 	reclaim reclaimer
+	early   early
+	gasped  bool // room.choked may be set
 
 	// Guarded by mu, which is never held across an operation on a file. What the committer's goroutine alone changes
 	// (the index, the segments, lsn) it reads without.
@@ -143,6 +145,9 @@ func (c *committer) commit() {
 	}
 	clear(c.jobs)
 	c.jobs = reuse(c.jobs)
+	if err == nil {
+		c.makeWay()
+	}
 }
 
 // frame commits the jobs that were taken. The order is that of log-structured state: a place for the frame, the batches and
@@ -158,7 +163,7 @@ func (c *committer) frame(bytes int64) error {
 	if err := c.fill(); err != nil {
 		return err
 	}
-	c.carry(sliceOf(bytes))
+	c.carry(bytes)
 	return c.write(frameRecords, c.o.Sync == SyncAlways)
 }
 

@@ -78,7 +78,7 @@ func (c *committer) pressure() store.Pressure {
 	switch {
 	case c.failure.Load() != nil:
 		return store.Failed
-	case c.full.Load():
+	case c.full.Load() || c.queue.crowded.Load():
 		return store.Full
 	case c.queue.slow.Load():
 		return store.Slow

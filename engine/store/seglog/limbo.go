@@ -18,7 +18,8 @@ func (c *committer) retire() {
 	c.x.segments = c.x.segments[1:]
 	c.room.limbo = append(c.room.limbo, s)
 	c.stats.Reclaimed++
-	c.gain(s)
+	c.reclaim.full -= s.alloc
+	c.reclaim.idle -= s.idle
 }
 
 // leaveLimbo lets everything in limbo go; mu is held.
@@ -38,11 +39,12 @@ func (c *committer) leaveEarly() bool {
 	if c.sealed || len(c.room.limbo) == 0 {
 		return false
 	}
-	gain, full := c.rest(), c.full.Load()
+	limbo, full := int64(0), c.full.Load()
 	for _, s := range c.room.limbo {
-		gain += s.alloc
+		limbo += s.alloc
 	}
-	if gain < c.segmentSize || !full && gain < (limboMost+1)*c.segmentSize {
+	gain := c.rest() + limbo
+	if limbo < c.segmentSize/2 || gain < c.segmentSize || !full && gain < (limboMost+1)*c.segmentSize {
 		return false
 	}
 	if rolled, err := c.roll(0); rolled || err != nil {

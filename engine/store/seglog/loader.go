@@ -124,7 +124,7 @@ const (
 )
 
 // find reads one message into the answer. One that is in the frame being written, or may be in a batch that was appended before
-// the load and is not in a frame yet, is worth waiting for.
+// the load and is not in a frame yet, is worth waiting for. While batches wait for room, it is known which messages they have.
 func (c *committer) find(l *load, ref store.Ref) (outcome, error) {
 	c.mu.Lock()
 	at, ok := c.x.message(uint64(ref))
@@ -133,7 +133,7 @@ func (c *committer) find(l *load, ref store.Ref) (outcome, error) {
 	switch {
 	case written:
 		c.hold(s)
-	case ok || c.landed < l.after:
+	case ok || c.landed < l.after && !c.early.isNowhere(uint64(ref), l.after):
 		if err := c.stopped(); err != nil {
 			c.mu.Unlock()
 			return answered, err

@@ -13,6 +13,7 @@ type segment struct {
 	size  int64 // header and whole frames; behind it are zeroes, or what a torn write has left
 	alloc int64 // of the file
 	live  int64 // bytes of its records that still count, about; guarded like the index
+	idle  int64 // bytes of it that are no records, and that a copy of it would take as well; likewise
 	sum   summary
 }
 

@@ -2,6 +2,7 @@ package seglog
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,10 @@ type queue struct {
 	armed  bool        // later is set
 	closed bool        // nothing is taken any more
 	slow   atomic.Bool
+
+	most    int64       // bytes that there is room for
+	crowded atomic.Bool // there were more, and there is more than half of that yet
+	changed func()      // is told about crowded, and does not block
 }
 
 const (
@@ -56,6 +61,7 @@ const (
 
 func (q *queue) init() {
 	q.wake = make(chan struct{}, 1)
+	q.most = math.MaxInt64
 	q.alarm = newAlarm()
 	q.later = time.AfterFunc(time.Hour, func() {
 		q.mu.Lock()
@@ -82,6 +88,7 @@ func (q *queue) add(j job) bool {
 	if q.bytes += size; q.bytes > slowAbove {
 		q.slow.Store(true)
 	}
+	q.weigh()
 	switch {
 	case !patient:
 		q.urgent++
@@ -202,7 +209,46 @@ func (q *queue) take(into []job, most int64) (_ []job, t taken) {
 	if q.bytes -= t.bytes; q.bytes < slowBelow {
 		q.slow.Store(false)
 	}
+	q.weigh()
 	return into, t
+}
+
+// bound says for how many bytes there is room, and tells whether more wait.
+func (q *queue) bound(most int64) (crowded bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.most = most
+	return q.isCrowded()
+}
+
+func (q *queue) isCrowded() bool {
+	crowded := q.bytes > q.most || q.bytes > q.most/2 && q.crowded.Load()
+	q.crowded.Store(crowded)
+	return crowded
+}
+
+// weigh follows a change of bytes; mu is held.
+func (q *queue) weigh() {
+	if was := q.crowded.Load(); (was || q.bytes > q.most) && q.isCrowded() != was {
+		q.changed()
+	}
+}
+
+// peek appends jobs from a number on to into, of at most so many bytes or one job. They count from 1 as they came.
+func (q *queue) peek(from uint64, into []job, most int64) []job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := q.put - uint64(len(q.jobs)-q.first) + 1
+	if from < first || from > q.put {
+		return into
+	}
+	for i := q.first + int(from-first); i < len(q.jobs); i++ {
+		if most -= int64(len(q.jobs[i].batch.Bytes())); most < 0 && len(into) > 0 {
+			break
+		}
+		into = append(into, q.jobs[i])
+	}
+	return into
 }
 
 // sleep waits until urgent jobs weigh so much (0: whatever comes), somebody pokes, or d has passed; below 0 that is without end.

@@ -18,17 +18,13 @@ type reclaimer struct {
 	bodyAt int64
 	rec    store.Record
 	out    store.Batch
-	copied int64 // of this segment
 
 	full  int64 // bytes of the segments but the last one
+	idle  int64 // of all segments, what is idle
 	stuck bool  // it cannot be read, and stays
 
-	// A pass goes once over all segments. What seemed to be garbage when it began and was not gained is none: it is what
-	// frames and records take that the index does not count. The next pass waits for more than that.
-	passEnd uint32 // the last segment of the present one; 0: there was none yet
-	seeming int64  // when it began
-	gained  int64  // by it
-	floor   int64
+	tooLarge bool  // the next record did not find room behind the last commit
+	waited   int64 // bytes of batches that were committed since
 }
 
 // sliceOf is how much is copied with a commit of so many bytes: twice as much, so that reclaim is faster than what makes it
@@ -44,59 +40,64 @@ const (
 	idleShare = 4
 )
 
-// garbage is how many bytes of the files are not live, less what is known to be none.
+// garbage is what reclaim would gain if it went over all segments: the bytes of the files that are neither live nor idle. What
+// copying itself takes (headers, the summaries, ends of segments that the next record did not fit into) is idle, and so no
+// garbage: a log that was gone over has none until something more dies.
 func (c *committer) garbage() int64 {
-	seeming := c.seemingGarbage()
-	c.reclaim.floor = min(c.reclaim.floor, seeming)
-	return seeming - c.reclaim.floor
-}
-
-func (c *committer) seemingGarbage() int64 {
 	total := c.reclaim.full
 	if head := c.head(); head != nil && !c.sealed {
 		total += head.size
 	}
-	return total - c.x.live
+	return total - c.x.live - c.reclaim.idle
 }
 
-// beginPass notes where a pass begins and ends.
-func (c *committer) beginPass() {
-	r := &c.reclaim
-	r.passEnd, r.seeming, r.gained = c.head().id, c.seemingGarbage(), 0
+// rests adds to what is idle of a segment; mu is held.
+func (c *committer) rests(s *segment, n int64) {
+	s.idle += n
+	c.reclaim.idle += n
 }
 
-// gain counts what an emptied segment has brought.
-func (c *committer) gain(s *segment) {
-	r := &c.reclaim
-	r.full -= s.alloc
-	r.gained += s.alloc - r.copied
-	if s.id >= r.passEnd {
-		r.floor = max(r.seeming-r.gained, 0)
-		c.beginPass()
-	}
+// idleEnd is what is idle of the end of a segment that was left: as much as seal leaves behind the last frame of any.
+func (c *committer) idleEnd(s *segment) int64 {
+	return min(s.alloc-s.size, max(c.segmentSize/16, blockSize))
 }
 
-// mustReclaim tells whether the oldest segment is to be emptied: one that was begun, or when there is more garbage than live
-// bytes, and more than two segments; when room is short, as soon as there is a segment's worth to be gained.
+// mustReclaim tells whether the oldest segment is to be emptied: one that was begun, or that is empty, or when there is more garbage than live
+// bytes, and with what is idle more than two segments; when room is short, as soon as there is half a segment's worth to be gained.
 func (c *committer) mustReclaim() bool {
 	r := &c.reclaim
 	if r.stuck || len(c.x.segments) < 2 {
 		return false
 	}
-	if r.from != nil {
+	if r.from != nil || c.x.segments[0].live == 0 {
 		return true
 	}
 	g := c.garbage()
-	if c.full.Load() || c.compacting.Load() {
+	if c.full.Load() { // so little that what only takes back cannot use up first what copying needs
+		return g >= c.segmentSize/2
+	}
+	if c.compacting.Load() {
 		return g >= c.segmentSize
 	}
-	return g > c.x.live && g > 2*c.segmentSize
+	return g > c.x.live && g > c.segmentSize && g+r.idle > 2*c.segmentSize
 }
 
-// carry adds to the frame what a slice of the oldest segment has to hand on.
-func (c *committer) carry(budget int64) {
-	if c.mustReclaim() {
-		c.slice(budget, c.rest()-int64(len(c.buf)))
+// carry adds to the frame of a commit what a slice of the oldest segment has to hand on.
+func (c *committer) carry(bytes int64) {
+	r := &c.reclaim
+	tooLarge := c.mustReclaim() && c.slice(sliceOf(bytes), c.rest()-int64(len(c.buf))) > 0
+	if !tooLarge || !r.tooLarge {
+		r.waited = 0
+	}
+	r.tooLarge = tooLarge
+	r.waited += bytes
+}
+
+// makeWay follows a commit. A record that has found no room while a segment's worth was committed is large, and would wait until
+// there is nothing to commit, and all reclaim behind it: a segment is begun with it, once there is a file for that.
+func (c *committer) makeWay() {
+	if r := &c.reclaim; r.tooLarge && r.waited >= c.segmentSize && c.copyOn() {
+		r.tooLarge, r.waited = false, 0
 	}
 }
 
@@ -106,9 +107,6 @@ func (c *committer) slice(budget, room int64) (tooLarge int64) {
 	r := &c.reclaim
 	if r.from == nil {
 		r.start(c.x.segments[0], c.who)
-		if r.passEnd == 0 {
-			c.beginPass()
-		}
 	}
 	r.out.Reset()
 	kept, scanned := int64(0), int64(0)
@@ -156,14 +154,18 @@ func (c *committer) carryOne(at place, room int64) int64 {
 func (c *committer) handOn(copies []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	own := c.records
+	own, head, before := c.records, c.head(), c.head().live
 	if err := c.add(copies); err != nil {
 		c.cannotReclaim(err)
 		return
 	}
+	idle := int64(len(copies)) - (head.live - before) // the index counts some records for more or less than they are
+	if own == 0 {
+		idle += frameSize
+	}
+	c.rests(head, idle)
 	markMoved(c.buf, 0, c.records-own)
 	c.x.endFrame()
-	c.reclaim.copied += int64(len(copies))
 	c.stats.CopiedBytes += uint64(len(copies))
 }
 
@@ -237,7 +239,7 @@ func (c *committer) tidy() time.Duration {
 
 // start begins with a segment.
 func (r *reclaimer) start(s *segment, who identity) {
-	r.from, r.body, r.copied = s, nil, 0
+	r.from, r.body = s, nil
 	r.frames = newScanner(s.file, who, s.size, headerSize)
 	if s.live == 0 { // unknown records count for ever, so there is none
 		r.frames.at = s.size

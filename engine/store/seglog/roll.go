@@ -41,7 +41,9 @@ func (c *committer) seal() error {
 	alloc := (head.size + blockSize - 1) / blockSize * blockSize
 	if head.alloc-alloc < c.segmentSize/16 {
 		alloc = head.alloc
-	} else if err := head.file.Truncate(alloc); err != nil {
+	} else if err := head.file.Truncate(alloc); isNoRoom(err) { // a file system that writes nothing in place
+		alloc = head.alloc
+	} else if err != nil {
 		return c.fail("truncate "+head.path, err)
 	}
 	c.mu.Lock()
@@ -51,6 +53,7 @@ func (c *committer) seal() error {
 	c.room.disk -= head.alloc - alloc
 	head.alloc = alloc
 	c.reclaim.full += alloc
+	c.rests(head, c.idleEnd(head))
 	c.leaveLimbo()
 	return nil
 }
@@ -72,8 +75,10 @@ func (c *committer) roll(n int64) (bool, error) {
 	if err := c.seal(); err != nil {
 		return false, err
 	}
-	if err := c.name(next); err != nil {
+	if named, err := c.name(next); err != nil {
 		return false, c.fail("begin "+next.path, err)
+	} else if !named {
+		return false, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,6 +88,7 @@ func (c *committer) roll(n int64) (bool, error) {
 		next.sum.frame(c.lsn, int64(len(first)))
 	}
 	next.size = int64(len(first))
+	c.rests(next, next.size)
 	c.durable = c.lsn
 	c.stats.WrittenBytes += uint64(len(first))
 	c.x.segments = append(c.x.segments, next)
@@ -111,20 +117,27 @@ func (c *committer) nextID() uint32 {
 }
 
 // name makes a file the next segment. Its beginning is on the disk before it has its name, so that no power cut leaves a
-// segment without one, and the name is before anything else is written to it.
-func (c *committer) name(s *segment) error {
-	if err := s.file.Sync(); err != nil {
-		return err
+// segment without one, and the name is before anything else is written to it. False: there is no room for that now, and another
+// file is taken later. Up to its name nothing is in doubt: nothing in the file counts. Whether the name is on the disk is, when
+// the directory cannot be synced, and what was written behind it would be lost with it.
+func (c *committer) name(s *segment) (bool, error) {
+	if err := s.file.Sync(); isNoRoom(err) { // it is not synced again: its pages may pass for clean
+		return false, c.throwAway(s, err)
+	} else if err != nil {
+		return false, err
 	}
 	id := c.nextID()
 	path := filepath.Join(c.o.Dir, segmentName(id))
-	if err := c.o.FS.Rename(s.path, path); err != nil {
-		return err
+	if err := c.o.FS.Rename(s.path, path); isNoRoom(err) {
+		c.giveBack(s, err)
+		return false, nil
+	} else if err != nil {
+		return false, err
 	}
 	c.mu.Lock() // the janitor looks at its name
 	s.id, s.path, s.sum = id, path, summary{segment: id}
 	c.mu.Unlock()
-	return c.o.FS.SyncDir(c.o.Dir)
+	return true, c.o.FS.SyncDir(c.o.Dir)
 }
 
 // frame counts a frame, which ends there in its file. Its records are counted apart.

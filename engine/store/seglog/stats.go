@@ -24,6 +24,9 @@ func (c *committer) snapshot() store.Stats {
 	_, _, waitingBytes := c.queue.waiting()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.queue.crowded.Load() {
+		c.assess() // so that it says why
+	}
 	s := c.stats
 	c.x.counts(&s)
 	s.Pressure = c.pressure()
