@@ -251,7 +251,7 @@ func (l *loop) pump(s *sess) {
 			l.loadAhead(s)
 			break
 		}
-		if front.Msg.Expired(l.now) { // [MQTT-3.3.2-5]
+		if l.expired(front) { // [MQTT-3.3.2-5]
 			d := l.dequeue(s)
 			l.dropped(DropExpired)
 			l.storeAck(s, d.Seq)

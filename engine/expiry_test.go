@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/penstock-mqtt/penstock/codec/client"
+	"github.com/penstock-mqtt/penstock/codec/mqtt"
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
+	"github.com/penstock-mqtt/penstock/engine/store"
 )
 
 func TestTimersAreAlwaysAheadHoweverLongTheyAre(t *testing.T) {
@@ -40,5 +42,65 @@ func TestASessionOfYearsIsThereAfterItsConnection(t *testing.T) {
 		if _, ack := meet(t, addr, id, expiry(seconds), kept); !ack.SessionPresent {
 			t.Errorf("expiry of %d s: no session after a day", seconds)
 		}
+	}
+}
+
+// A client may have answered the PUBLISH before the crash: its exchange is completed, whatever the message's age.
+func TestWhatWasSentBeforeACrashDoesNotExpire(t *testing.T) {
+	aging := func(p *mqtt.Publish) {
+		p.Props.MessageExpiry = 10
+		p.Props.Set(mqtt.PropMessageExpiry)
+	}
+	for name, away := range map[string]bool{"away": true, "connected": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelay(t, settings(), Parts{Store: store.NewMemory()})
+			pub := r.join("pub", clean, fleeting)
+			c := r.join("c", window(2))
+			c.subscribe(0, 2, "t")
+			for i, qos := range []byte{2, 1, 1} {
+				pub.publish("t", string(rune('a'+i)), qos, uint16(i+1), aging)
+				if pub.expect([]string{"puback", "pubrec"}[qos-1] + " #" + string(rune('1'+i))); i < 2 {
+					c.expect([]string{"publish t=a q2 #2 expiry 10", "publish t=b q1 #3 expiry 10"}[i])
+				}
+			}
+			if c.nothing(); away {
+				r.sever(c)
+			}
+			r.crash()
+			want := 3 // all may have been sent
+			if away {
+				want = 2
+			}
+			r.forward(20 * time.Second)
+			left := func() int {
+				about, _, _, err := r.Client(soon(t), "c")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return about.Queued
+			}
+			until(t, "an expiry", func() bool { return left() <= want })
+			r.forward(20 * time.Second) // another sweep
+			if n := left(); n != want {
+				t.Errorf("left: got %d messages, want %d", n, want)
+			}
+			c = r.join("c")
+			c.expect("publish t=a q2 #2 dup expiry 0", "publish t=b q1 #3 dup expiry 0")
+			if !away {
+				c.expect("publish t=c q1 #4 dup expiry 0")
+				c.ack(mqtt.PUBACK, 4)
+			}
+			c.ack(mqtt.PUBREC, 2)
+			c.expect("pubrel #2")
+			c.ack(mqtt.PUBCOMP, 2)
+			c.ack(mqtt.PUBACK, 3)
+			c.nothing()
+			if n := audit(t, r.Broker, r.mem); n == 0 {
+				t.Error("nothing was compared")
+			}
+			if n := r.Stats().Dropped["expired"]; n != uint64(3-want) {
+				t.Errorf("expired: got %d, want %d", n, 3-want)
+			}
+		})
 	}
 }

@@ -74,9 +74,14 @@ func (l *loop) sweepQueue(s *sess, from, n int) int {
 	return stay
 }
 
-// expired tells whether a queued message's expiry interval has run out, in memory or in the store.
+// expired tells whether a queued message's expiry interval has run out, in memory or in the store. One that was sent before,
+// or may have been, does not expire any more: its client may have answered, and the exchange has to be completed for its
+// packet identifier to be free. [MQTT-3.3.2-5] [MQTT-4.4.0-1]
 func (l *loop) expired(d *session.Delivery) bool {
-	if d.Msg == nil {
+	switch {
+	case d.Again:
+		return false
+	case d.Msg == nil:
 		return d.Aside != nil && d.Aside.Expires != 0 && l.now >= d.Aside.Expires
 	}
 	return d.Msg.Expired(l.now)
