@@ -157,6 +157,7 @@ func TestBenchHasAFlagForEachOption(t *testing.T) {
 }
 
 func TestAnInterruptedBenchReportsWhatItCounted(t *testing.T) {
+	t.Parallel()
 	addr, _ := benched(t)
 	p := start(t, "bench", "p2p", "--addr", addr, "--publishers", "2", "--warmup", "0", "--duration", "1m")
 	p.stderr.await(t, "/s ")
@@ -187,6 +188,7 @@ scenarios:
 }
 
 func TestBenchCompareSetsFiguresSideBySide(t *testing.T) {
+	t.Parallel()
 	markdown := filepath.Join(t.TempDir(), "table.md")
 	p := start(t, "bench", "compare", "--spec", specOf(t), "--rounds", "2", "--markdown", markdown)
 	p.awaitLine("^two pairs +CPU +.*missing")

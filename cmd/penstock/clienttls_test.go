@@ -207,6 +207,7 @@ func TestTLSFlagsThatCannotBeHonouredAreNamed(t *testing.T) {
 }
 
 func TestSubResumesTLSWhenItConnectsAgain(t *testing.T) {
+	t.Parallel()
 	p := newPKI(t)
 	cert, err := tls.LoadX509KeyPair(filepath.Join(p.dir, "server.crt"), filepath.Join(p.dir, "server.key"))
 	if err != nil {

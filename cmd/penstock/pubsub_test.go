@@ -330,6 +330,7 @@ func TestExitCodesAreMosquittos(t *testing.T) {
 }
 
 func TestSubConnectsAgain(t *testing.T) {
+	t.Parallel()
 	at := scripted(t,
 		map[mqtt.Type]string{mqtt.CONNECT: "\x20\x02\x00\x00", mqtt.SUBSCRIBE: "\x90\x03\x00\x01\x00\x30\x04\x00\x01ta"},
 		map[mqtt.Type]string{mqtt.CONNECT: "\x20\x02\x00\x00", mqtt.SUBSCRIBE: "\x90\x03\x00\x01\x00\x30\x04\x00\x01tb", mqtt.UNSUBSCRIBE: "", mqtt.DISCONNECT: ""},

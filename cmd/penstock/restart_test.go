@@ -317,6 +317,7 @@ func (o *old) successor() int {
 }
 
 func TestNothingElseChangesDuringARestart(t *testing.T) {
+	t.Parallel()
 	o := restartable(t, "hangs").attend()
 	o.signals <- syscall.SIGUSR2
 	o.signals <- syscall.SIGUSR2
@@ -333,6 +334,7 @@ func TestNothingElseChangesDuringARestart(t *testing.T) {
 }
 
 func TestASignalEndsBothProcesses(t *testing.T) {
+	t.Parallel()
 	t.Run("before the hand-over", func(t *testing.T) {
 		o := restartable(t, "hangs").attend()
 		o.signals <- syscall.SIGUSR2

@@ -145,6 +145,7 @@ func TestAKilledBrokerComesBackWithItsState(t *testing.T) {
 }
 
 func TestASecondProcessIsToldWhoHasTheDirectory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := durable(t, dir)
 	first.awaitLine(listening)
@@ -184,6 +185,7 @@ func TestAPlaceThatCannotHoldStateIsNamed(t *testing.T) {
 
 // The configuration changes, and SIGUSR2 puts it into force.
 func TestStateFollowsTheConfigurationFromKeeperToKeeper(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "penstock.yaml")
 	configure := func(path string) {
