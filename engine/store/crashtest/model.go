@@ -19,6 +19,7 @@ type script struct {
 type leg struct {
 	Seed uint64
 	From uint64 // the position that it begins behind
+	Gone []byte // records that have overtaken what was behind it then
 }
 
 // from gives the script that goes on behind a position with batches of another seed.
@@ -27,7 +28,7 @@ func (s script) from(position, seed uint64) script {
 	for n > 0 && s.legs[n-1].From >= position {
 		n--
 	}
-	return script{big: s.big, keeps: s.keeps, legs: append(slices.Clone(s.legs[:n]), leg{seed, position})}
+	return script{big: s.big, keeps: s.keeps, legs: append(slices.Clone(s.legs[:n]), leg{Seed: seed, From: position})}
 }
 
 // at gives the model at a position.
@@ -37,6 +38,11 @@ func (s script) at(position uint64) *model {
 	for m.position < position {
 		b.Reset()
 		m.next(&b)
+	}
+	for _, l := range s.legs {
+		if l.From == position {
+			m.takeBack(l.Gone)
+		}
 	}
 	return m
 }
@@ -58,6 +64,7 @@ type model struct {
 	script
 	r        *rand.Rand
 	position uint64 // batches so far
+	gone     []byte // what of later ones was carried out already
 	lastID   uint64
 	scratch  store.Batch
 
@@ -97,19 +104,16 @@ func (m *model) next(b *store.Batch) {
 	for _, l := range m.legs {
 		if l.From == m.position {
 			m.r = rand.New(rand.NewPCG(l.Seed, m.position))
+			m.takeBack(l.Gone)
 		}
 	}
+	m.gone = nil
 	m.position++
 	for range 1 + m.r.IntN(12) {
 		m.step(b)
 	}
 	m.note(b, "position", m.mark(m.position))
-	for _, id := range m.loose {
-		if msg := m.messages[id]; msg != nil && msg.refs == 0 {
-			delete(m.messages, id)
-		}
-	}
-	m.loose = m.loose[:0]
+	m.dropLoose()
 }
 
 // encoded gives the record that write appends, as a string of its own.

@@ -76,6 +76,7 @@ func (t *story) allCommitted(w *writer) error {
 // power is cut while it is full: it opens on a full disk, too.
 func (s *Subject) fillDisk(r *rand.Rand) error {
 	t := begin(s, r)
+	t.overtakes = true
 	mode := seglog.Sync(r.IntN(3))
 	disk := faultfs.NewMem(int64(4+r.IntN(8)) * 128 << 10)
 	disk.SetThin(r.IntN(2) == 0)

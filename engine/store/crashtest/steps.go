@@ -73,10 +73,7 @@ func (m *model) end(b *store.Batch) {
 	if s == nil {
 		return
 	}
-	for _, d := range s.queue {
-		m.ended(d)
-	}
-	m.sessions = slices.DeleteFunc(m.sessions, func(o *session) bool { return o == s })
+	m.endSession(slices.Index(m.sessions, s))
 	m.over = append(m.over, id)
 }
 

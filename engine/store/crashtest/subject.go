@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,7 @@ type story struct {
 	written   uint64 // batches that were appended, on this script
 	floor     uint64 // the position that must be there whatever happens
 	confirmed uint64 // the one that must be there if only the process ends
+	overtakes bool   // there may be no room, so that what takes back overtakes
 }
 
 // open opens a store, and checks what it recovers. Without an error, st is open and at is where its model stands.
@@ -95,7 +97,12 @@ func (t *story) explain(got state) (*model, error) {
 		return nil, violated("recovered position %d, want between %d, which was promised, and %d, which was written", position, t.floor, t.written)
 	}
 	m := t.at(position)
-	if diff := got.differences(m.state()); diff != "" {
+	diff := got.differences(m.state())
+	if diff != "" && t.overtakes {
+		m.takeBack(slices.Concat(m.gone, t.overtaken(position, got, m.state())))
+		diff = got.differences(m.state())
+	}
+	if diff != "" {
 		return nil, violated("at position %d: %s", position, diff)
 	}
 	return m, nil
@@ -120,6 +127,7 @@ func (s script) position(got state) (uint64, error) {
 // reopened takes account of what was recovered: the script goes on from there with other batches.
 func (t *story) reopened(at *model, seed uint64) {
 	t.script = t.from(at.position, seed)
+	t.legs[len(t.legs)-1].Gone = at.gone
 	t.written = at.position
 	at.script = t.script
 }
