@@ -3,6 +3,7 @@ package engine
 import (
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/internal/session"
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -73,7 +74,7 @@ func (l *loop) settleEstates() {
 // settleEstate reads the next messages, or ends the session's record behind the last. Nothing is given away while the state
 // is recovered or handed over: then it is the next process's, or waits.
 func (l *loop) settleEstate(e *estate) {
-	if e.busy || l.frozen {
+	if e.busy || l.frozen || !slices.Contains(l.estates, e) {
 		return
 	}
 	if len(e.list) == 0 {
@@ -106,7 +107,12 @@ func (l *loop) settleEstate(e *estate) {
 func (l *loop) inherit(e *estate, list []bequest, msgs []store.Message, err error) {
 	e.busy = false
 	if err != nil {
-		l.log.Error("load messages of a session that is over", "err", err)
+		l.notice(noticeLoad, "session", e.id, "err", err)
+		time.AfterFunc(loadPause, func() {
+			if l.b.ctx.Err() == nil {
+				l.post(func(l *loop) { l.settleEstate(e) })
+			}
+		})
 		return
 	}
 	if l.frozen {

@@ -143,11 +143,13 @@ func (l *loop) offline(s *sess, c *conn) {
 
 // empty takes everything from a session but its will.
 func (l *loop) empty(s *sess) {
-	will := s.Will
+	will, left := s.Will, l.bequeath(s)
 	l.unsubscribeAll(s)
 	l.reshare(s, true)
 	l.dropMessages(s)
-	s.Will = will
+	if s.Will = will; left != nil {
+		l.keepEstate(s, left)
+	}
 }
 
 // dropMessages lets go of what a session that is over has not delivered.

@@ -20,11 +20,13 @@ func (l *loop) storeSession(s *sess) bool {
 		return false
 	}
 	if !s.Persistent() {
-		if s.ID == 0 {
+		switch {
+		case s.ID == 0:
 			return false
+		case !s.Queue.Away(): // else it is over in the store once that was read, and till then in a crash: see estate
+			l.forgetSession(s)
+			return true
 		}
-		l.forgetSession(s)
-		return true
 	}
 	if s.ID == 0 {
 		s.ID, l.hold.begins = l.newID(), true

@@ -95,6 +95,9 @@ func (q *Queue) Doubt() {
 	}
 }
 
+// Away tells whether anything that waits is in the store only.
+func (q *Queue) Away() bool { return q.r != nil && q.r.away.len() > 0 }
+
 // Unread visits the oldest of what is in the store only, up to n of them.
 func (q *Queue) Unread(n int, visit func(s *Stored)) {
 	if q.r == nil || q.r.away == nil {
