@@ -68,8 +68,12 @@ func (a *absences) tidy(l *loop) {
 }
 
 const (
-	// endAtOnce is how many sessions end in a tick for being too many.
+	// endAtOnce is how many sessions end in a pass for being too many.
 	endAtOnce = 1000
+	// endMessages is how many messages they may have, about: to let go of one costs a cache miss, to give one of a shared
+	// subscription to another member as much as to publish it. The next pass goes on, behind what came meanwhile.
+	endMessages = 8192
+	sharedCost  = 16
 	// offlineGrace is for how long after a start nobody's session ends for being one of too many without a connection: all
 	// of them lost it with the process before.
 	offlineGrace = 5 * time.Minute
@@ -80,13 +84,18 @@ func (l *loop) boundOffline() {
 	l.absent.tidy(l)
 	l.showLongest(l.absent.longest(l))
 	most := int64(l.live.Session.MaxOfflineSessions)
-	if most == 0 || l.parting || l.now < l.grace || l.allAway() <= most || !l.b.ending.CompareAndSwap(false, true) {
+	if most == 0 || l.parting || l.frozen || l.now < l.grace || l.allAway() <= most || !l.b.ending.CompareAndSwap(false, true) {
 		return
 	}
 	defer l.b.ending.Store(false)
+	cost := 0
 	for range endAtOnce {
 		s, more := l.absent.longest(l), l.allAway()-most
 		if s == nil || more <= 0 || !l.longestOfAll(s, more) {
+			break
+		}
+		if cost += s.endCost(); cost > endMessages && cost > s.endCost() { // it would be more than one, and too much
+			l.post((*loop).boundOffline)
 			break
 		}
 		l.ended(EndOfflineLimit)
@@ -95,6 +104,15 @@ func (l *loop) boundOffline() {
 		l.count.offline.set(uint64(l.absent.n))
 	}
 	l.showLongest(l.absent.longest(l))
+}
+
+// endCost is how much there is to let go of when a session ends.
+func (s *sess) endCost() int {
+	n := s.Queue.Len() + s.InFlight()
+	if s.Grouped {
+		n *= sharedCost
+	}
+	return n
 }
 
 // allAway is the number of sessions without a connection, of all loops.

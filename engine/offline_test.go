@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-mqtt/penstock/codec/client"
 	"github.com/penstock-mqtt/penstock/codec/mqtt"
 )
 
@@ -160,4 +161,76 @@ func TestNobodysSessionEndsForAHandOver(t *testing.T) {
 	if got := ids(t, r.Broker); len(got) != 10 {
 		t.Errorf("sessions: got %v, want all 10", got)
 	}
+}
+
+// Sessions with many messages end a few in a pass, so that nobody else waits for all of them, and all in the end.
+func TestLargeSessionsBeyondTheBoundEndAFewAtATime(t *testing.T) {
+	const sessions, each = 12, 3000
+	cfg := settings()
+	cfg.Loops, cfg.Session.MaxOfflineSessions = 1, 0
+	b, addr := serve(t, cfg, Parts{})
+	for i := range sessions {
+		leave(t, b, addr, fmt.Sprintf("c%02d", i), client.Filter{Filter: "t", QoS: 1})
+	}
+	onLoop(t, b, 0, func(l *loop) {
+		for range each {
+			l.publishOwn([]byte("t"), nil, 1, false, 0)
+		}
+	})
+	passes := 0
+	onLoop(t, b, 0, func(l *loop) {
+		live := *l.live
+		live.Session.MaxOfflineSessions = 1
+		l.live, l.parting = &live, true // no tick does it
+	})
+	for left := sessions; left > 1; {
+		onLoop(t, b, 0, func(l *loop) {
+			before := l.backlog.messages
+			l.parting = false
+			l.boundOffline()
+			l.parting = true // nor what it has posted
+			if n := before - l.backlog.messages; n > endMessages || n == 0 {
+				t.Errorf("pass %d: %d messages were let go of, want up to %d", passes, n, endMessages)
+				left = 0
+				return
+			}
+			left = int(l.absent.n)
+		})
+		passes++
+	}
+	if want := (sessions - 1) * each / endMessages; passes < want {
+		t.Errorf("got %d passes, want %d or more", passes, want)
+	}
+	onLoop(t, b, 0, func(l *loop) { l.parting = false })
+}
+
+// The passes follow each other without a tick in between.
+func TestTheBoundOfSessionsIsComeToInOneTick(t *testing.T) {
+	cfg := settings()
+	cfg.Loops, cfg.Session.MaxOfflineSessions = 1, 0
+	b, addr := serve(t, cfg, Parts{})
+	const sessions = 10
+	for i := range sessions {
+		leave(t, b, addr, fmt.Sprintf("c%02d", i), client.Filter{Filter: "t", QoS: 1})
+	}
+	onLoop(t, b, 0, func(l *loop) {
+		for range endMessages {
+			l.publishOwn([]byte("t"), nil, 1, false, 0)
+		}
+		live := *l.live
+		live.Session.MaxOfflineSessions = 1
+		l.live = &live
+		l.boundOffline()
+		if n := l.absent.n; n != sessions-1 {
+			t.Errorf("after the first pass: got %d sessions, want %d", n, sessions-1)
+		}
+	})
+	for range sessions - 2 { // what was posted comes before the next visit
+		onLoop(t, b, 0, func(*loop) {})
+	}
+	onLoop(t, b, 0, func(l *loop) {
+		if n := l.absent.n; n != 1 {
+			t.Errorf("in the end: got %d sessions, want 1", n)
+		}
+	})
 }
