@@ -80,6 +80,10 @@ func damaged(r *seglog.Report) error {
 	if n == 0 {
 		return nil
 	}
+	if r.Broken != "" {
+		return fmt.Errorf("nothing of the store in %s can be read (%s), and no start touches it; if the disk is lost, penstock store repair sets "+
+			"the files aside and begins an empty store", r.Dir, r.Broken)
+	}
 	next := "a start of the broker, or penstock store repair, sets the damaged files aside and keeps what can be read"
 	if r.Held {
 		next = "the next start of the broker sets the damaged files aside and keeps what can be read"

@@ -97,7 +97,12 @@ func statusText(out io.Writer, r *seglog.Report) error {
 	if len(r.Recovery.Holes)+len(r.Earlier) == 0 {
 		return nil
 	}
-	return admin.HolesText(out, append(holesOf(r.Recovery.Holes), holesOf(r.Earlier)...))
+	if err := admin.HolesText(out, append(holesOf(r.Recovery.Holes), holesOf(r.Earlier)...)); err != nil || len(r.Earlier) == 0 {
+		return err
+	}
+	_, err := fmt.Fprint(out, "\nWhat was found at an earlier start is healed. It stays listed until its segment is removed, which the broker does by itself\n"+
+		"once the files hold much more than what counts. The files that were set aside stay until somebody removes them.\n")
+	return err
 }
 
 // endText says how the store was left.

@@ -35,6 +35,9 @@ func Check(ctx context.Context, o Options) (Report, error) {
 			report.Recovery.Holes = append(report.Recovery.Holes, p.hole(i, began))
 		}
 	}
+	if path, err := r.broken(); err != nil {
+		report.Broken = fmt.Sprintf("%s: %v", path, err)
+	}
 	report.Held, report.Holder = r.live, holder(&o)
 	if !report.Held {
 		report.Holder = ""

@@ -40,6 +40,10 @@ func TestACheckTellsWhatAnOpeningWouldFindAndChangesNothing(t *testing.T) {
 	if text := holesText(again.Earlier); text != found || len(again.Recovery.Holes)+len(repaired.Earlier) > 0 {
 		t.Errorf("checked again: got earlier holes\n%s\nand %d new ones, want\n%s", text, len(again.Recovery.Holes), found)
 	}
+	var text strings.Builder
+	if again.Text(&text); !strings.Contains(text.String(), "stay listed until their segments are removed") {
+		t.Errorf("checked again: got %s, want how the holes go away", text.String())
+	}
 	if len(again.Quarantine) != 2 || !exists(t, p.fs, again.Quarantine[0]) {
 		t.Errorf("got the originals in %q, want two", again.Quarantine)
 	}

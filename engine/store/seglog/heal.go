@@ -25,6 +25,9 @@ func (x *opening) heal() (holes []store.Hole, err error) {
 		if err == nil {
 			err = x.rewrite(p, name)
 		}
+		if err == nil {
+			x.closeView(p.seg.id)
+		}
 		if isNoRoom(err) {
 			name = filepath.Base(p.seg.path)
 			x.log.Error("there is no room to heal a segment of the store: what can be read of it counts, and it stays as it is",
@@ -46,11 +49,13 @@ func (x *opening) heal() (holes []store.Hole, err error) {
 	return holes, nil
 }
 
-// view has the segment read through its view from now on.
+// view has the segment read through its view from now on. One that is damaged again is a view of the one before.
 func (x *opening) view(p *part, name string) error {
 	pieces, _ := x.pieces(p, name)
 	var file vfs.File
-	if !p.absent {
+	if v := x.views[p.seg.id]; v != nil {
+		file = v
+	} else if !p.absent {
 		var err error
 		if file, err = x.fs.Open(p.seg.path, true); err != nil {
 			return err
@@ -61,6 +66,14 @@ func (x *opening) view(p *part, name string) error {
 	}
 	x.views[p.seg.id] = newView(pieces, file)
 	return nil
+}
+
+// closeView ends the view of a segment, if there is one.
+func (x *opening) closeView(id uint32) {
+	if v := x.views[id]; v != nil {
+		_ = v.Close()
+		delete(x.views, id)
+	}
 }
 
 // aside is a name in the quarantine that is free, from the directory of the log.
@@ -171,7 +184,7 @@ func (x *opening) fill(dst, src vfs.File, pieces []piece) error {
 		off += int64(len(e.b))
 		for e.from < e.to {
 			b := buf[:min(int64(len(buf)), e.to-e.from)]
-			if err := readPages(src, b, e.from); err != nil {
+			if _, err := readPages(src, b, e.from); err != nil {
 				return err
 			}
 			if _, err := dst.WriteAt(b, off); err != nil {

@@ -6,18 +6,17 @@ import (
 )
 
 // cut takes off the end of the log what was torn: it is written over with zeroes, so that no later frame is ever taken for the one
-// before it. A last segment of which no frame is there goes altogether.
+// before it. When that is the first of all frames, somebody may want to see the file.
 func (x *opening) cut() error {
 	x.torn += x.r.torn()
-	for p := x.r.last(); p != nil && p.cut; p = x.r.last() {
-		if !p.empty() {
-			return x.wipe(p)
-		}
-		if err := x.removeEmpty(p); err != nil {
-			return err
-		}
+	p := x.r.last()
+	switch {
+	case p == nil || !p.cut:
+		return nil
+	case p.frames:
+		return x.wipe(p)
 	}
-	return nil
+	return x.removeEmpty(p)
 }
 
 func (x *opening) wipe(p *part) error {
@@ -32,13 +31,13 @@ func (x *opening) wipe(p *part) error {
 	return nil
 }
 
-// removeEmpty removes the last segment. When nothing else is left of the log, and it is not empty, somebody may want to see it.
+// removeEmpty removes the only segment, which holds no frame: what is in it was torn.
 func (x *opening) removeEmpty(p *part) error {
 	r := x.r
 	r.parts = r.parts[:len(r.parts)-1]
 	r.index.segments = r.index.segments[:len(r.index.segments)-1]
 	_ = p.seg.file.Close()
-	if r.frameCount == 0 && p.rest > 0 {
+	if p.rest > 0 {
 		aside, err := x.aside(p.seg.id)
 		if err != nil {
 			return err

@@ -81,7 +81,7 @@ func readHeader(f vfs.FS, name string) (h header, ok bool, err error) {
 	}
 	defer file.Close()
 	b := make([]byte, headerSize)
-	if err := readPages(file, b, 0); err != nil {
+	if _, err := readPages(file, b, 0); err != nil {
 		return h, false, fmt.Errorf("read %s: %w", name, err)
 	}
 	h, err = parseHeader(b)

@@ -50,6 +50,9 @@ func open(ctx context.Context, o *Options) (*opened, error) {
 		if x.r != nil {
 			x.r.close()
 		}
+		for _, v := range x.views {
+			_ = v.Close()
+		}
 		_ = lock.Close()
 		return nil, err
 	}
@@ -124,7 +127,7 @@ func (x *opening) open() (*opened, error) {
 	return p, nil
 }
 
-// identify finds out which store this is, and writes it down where that is not.
+// identify finds out which store this is.
 func (x *opening) identify(ids []uint32) (err error) {
 	if x.who, err = identify(x.fs, x.dir, ids); err != nil {
 		return err
@@ -135,10 +138,27 @@ func (x *opening) identify(ids []uint32) (err error) {
 	if x.who.doubt != "" {
 		x.log.Warn("the store is not sure of its identity", "dir", x.dir, "reason", x.who.doubt)
 	}
-	if x.who.write {
-		return writeIdentity(x.fs, x.dir, &x.who)
-	}
 	return nil
+}
+
+// writeDown writes down which store this is, where that is not.
+func (x *opening) writeDown() error {
+	if !x.who.write {
+		return nil
+	}
+	x.who.write = false
+	return writeIdentity(x.fs, x.dir, &x.who)
+}
+
+// mayStart refuses a log of which not one frame could be read because the disk fails: it may be a cable, and the next thing to happen
+// would be that an empty store is begun beside files that are whole. Repair is for who knows better.
+func (x *opening) mayStart() error {
+	path, err := x.r.broken()
+	if err == nil || x.o.repair {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be read, and nothing else of the store: %w; nothing was changed. If the disk is lost, "+
+		"penstock store repair %s sets the files aside and begins an empty store", path, err, x.dir)
 }
 
 // rounds is how often a log is healed and read again at most. Once is enough, unless the disk loses what was just written.
@@ -151,14 +171,20 @@ func (x *opening) readAndHeal(ids []uint32) (found []store.Hole, err error) {
 			return found, err
 		}
 		x.r.account()
+		if err := x.mayStart(); err != nil {
+			return found, err
+		}
 		d, p := x.r.damaged()
 		switch {
 		case d == nil:
-			return found, nil
+			return found, x.writeDown()
 		case x.o.Strict:
 			return nil, fmt.Errorf("%s is damaged at offset %d (%s); see: penstock store check %s", p.seg.path, d.off, d.reason, x.dir)
 		case round > rounds:
 			return nil, fmt.Errorf("%s is damaged at offset %d (%s), and again after it was healed", p.seg.path, d.off, d.reason)
+		}
+		if err := x.writeDown(); err != nil {
+			return found, err
 		}
 		holes, err := x.heal()
 		if found = append(found, holes...); err != nil {
@@ -169,7 +195,7 @@ func (x *opening) readAndHeal(ids []uint32) (found []store.Hole, err error) {
 				x.torn += p.rest // of which the healed file has nothing
 			}
 		}
-		x.r.close()
+		x.r.closeFiles()
 		if ids, err = listSegments(x.fs, x.dir); err != nil {
 			return found, err
 		}

@@ -27,6 +27,7 @@ type Options struct {
 	Logger *slog.Logger // nil discards
 
 	warmed *replayer // what Warm has read, for open to go on with
+	repair bool      // open also what the disk gives nothing back of
 }
 
 // Sync says when a commit counts as done.

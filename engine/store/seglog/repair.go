@@ -12,7 +12,7 @@ import (
 // now in Recovery.
 func Repair(ctx context.Context, o Options) (Report, error) {
 	o = o.filled()
-	o.Strict = false
+	o.Strict, o.repair = false, true
 	ids, err := listSegments(o.FS, o.Dir)
 	if err != nil {
 		return Report{}, err

@@ -47,6 +47,7 @@ type part struct {
 	holes   []store.Hole // that were healed before
 	cut     bool         // what is behind at was torn, and counts as not written
 	rest    int64        // bytes behind at that are not zero
+	broken  error        // of the disk, when it could not read some of it
 }
 
 func newReplayer(f vfs.FS, dir string, who identity) *replayer {
@@ -78,7 +79,7 @@ func (r *replayer) read(ctx context.Context, ids []uint32) error {
 			return err
 		}
 	}
-	return r.end()
+	return nil
 }
 
 func (r *replayer) last() *part {
@@ -153,6 +154,7 @@ func (r *replayer) add(p *part) {
 // part reads a segment to its end.
 func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 	s := newScanner(p.seg.file, r.who, p.seg.alloc, p.at)
+	defer p.heed(s)
 	if !p.begun {
 		if err := r.header(p, s); err != nil {
 			return err
@@ -168,6 +170,13 @@ func (r *replayer) part(ctx context.Context, p *part, last bool) error {
 		}
 	}
 	return nil
+}
+
+// heed notes what the disk could not read for a scanner. What is not readable behind the last frame gap looks at as well.
+func (p *part) heed(s *scanner) {
+	if p.broken == nil {
+		p.broken = s.broken
+	}
 }
 
 // header reads a segment's header. One that cannot be believed is damage, and what follows it may be readable.

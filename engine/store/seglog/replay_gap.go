@@ -1,7 +1,5 @@
 package seglog
 
-import "fmt"
-
 // gap is called where the next frame should be and is not. It says whether the segment is over. Behind damage it notes what is missing
 // and goes to the next frame.
 func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
@@ -26,7 +24,7 @@ func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
 	if !r.begun && r.parts[0].seg.id > 1 {
 		d.first = 0 // nobody knows how much there was before
 	}
-	if d.last > 0 && last && d.bytes > 0 {
+	if d.last > 0 && last && d.bytes > 0 && p.mayBeTorn() {
 		if lost, err := r.neverDurable(s, next, d.first); err != nil || lost {
 			if err == nil {
 				p.rest, err = s.rest(p.at)
@@ -101,6 +99,9 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 	if p.rest, err = s.rest(p.at); err != nil || r.live || !last {
 		return err // the next segment tells whether something is missing
 	}
+	if !p.mayBeTorn() {
+		return r.beheaded(p, s)
+	}
 	if p.rest == 0 {
 		p.tear()
 		return nil
@@ -115,36 +116,43 @@ func (r *replayer) tail(p *part, s *scanner, last bool) (err error) {
 	return nil
 }
 
-// tear says that what is behind the last frame was torn. If there is none, it is the whole file, and its header is no loss.
-func (p *part) tear() {
-	if p.cut = true; !p.frames && len(p.damages) == 1 && p.damages[0].last == 0 {
-		p.damages = nil
-	}
+// mayBeTorn tells whether what cannot be read at the end of a last segment may be a write that was not finished. What a segment begins
+// with, the header and in all but the first the summary, was on the disk before the segment had its name: where that is not
+// readable the disk has lost it, and whatever stood behind it may have been acknowledged.
+func (p *part) mayBeTorn() bool {
+	return p.frames || p.seg.id == 1 && len(p.damages) == 0
 }
 
-// empty tells of a last segment that it is torn as a whole.
-func (p *part) empty() bool { return p.cut && !p.frames && len(p.damages) == 0 }
-
-// end looks at what is before a last segment that was not begun: that is the last one then.
-func (r *replayer) end() error {
-	for i := len(r.parts) - 1; i > 0 && r.parts[i].empty(); i-- {
-		p := r.parts[i-1]
-		if p.absent || p.cut {
-			break
-		}
-		if err := r.tail(p, newScanner(p.seg.file, r.who, p.seg.alloc, p.at), true); err != nil {
-			return fmt.Errorf("read %s: %w", p.seg.path, err)
-		}
+// beheaded notes the loss of a last segment of which the beginning and all frames cannot be read. At least one frame was there, and
+// nobody knows how many.
+func (r *replayer) beheaded(p *part, s *scanner) error {
+	lsn, _, err := s.heads(p.at, r.lsn)
+	if err != nil {
+		return err
 	}
+	d := damage{off: p.at, bytes: p.rest, first: r.lsn + 1, last: max(lsn, r.lsn+1), reason: "its beginning is damaged"}
+	if len(p.damages) > 0 { // with the header
+		d.off, d.bytes, d.reason = 0, p.at+p.rest, p.damages[0].reason
+	}
+	d.lsn = d.last
+	if n := len(r.parts); n > 1 && r.parts[n-2].absent {
+		r.absent(d) // any of them may have held all
+	}
+	r.index.lost()
+	p.damages = []damage{d}
+	r.lsn = d.last
 	return nil
 }
 
+// tear says that what is behind the last frame was torn.
+func (p *part) tear() { p.cut = true }
+
 // torn is how many bytes at the end of the log were torn.
-func (r *replayer) torn() (n int64) {
-	for i := len(r.parts) - 1; i >= 0 && r.parts[i].cut; i-- {
-		n += r.parts[i].rest
+func (r *replayer) torn() int64 {
+	if p := r.last(); p != nil && p.cut {
+		return p.rest
 	}
-	return n
+	return 0
 }
 
 // neverDurable tells whether no readable frame from next on knew that the frame first was on the disk. Then the power was cut before

@@ -1,5 +1,10 @@
 package seglog
 
+import (
+	"errors"
+	"io/fs"
+)
+
 // account works out, once everything was read, what the damages have cost: a summary tells of a segment how many records of
 // each kind it held, and what was not read of those is lost.
 func (r *replayer) account() {
@@ -65,6 +70,34 @@ func (r *replayer) damaged() (*damage, *part) {
 		}
 	}
 	return nil, nil
+}
+
+// broken is the file and the error when not one frame could be read, and the disk said that it cannot read.
+func (r *replayer) broken() (path string, err error) {
+	for _, p := range r.parts {
+		if r.frameCount == 0 && p.broken != nil {
+			return p.seg.path, bare(p.broken)
+		}
+	}
+	return "", nil
+}
+
+// bare is an error without the name of the file.
+func bare(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// closeFiles closes the files, but not the views, which are read again.
+func (r *replayer) closeFiles() {
+	for _, p := range r.parts {
+		if _, ok := p.seg.file.(*view); !ok && p.seg.file != nil {
+			_ = p.seg.file.Close()
+			p.seg.file = nil
+		}
+	}
 }
 
 // close closes the files.

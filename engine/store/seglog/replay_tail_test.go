@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/penstock-mqtt/penstock/engine/store"
@@ -117,35 +118,83 @@ func TestDamageAtTheEndThatALaterFrameKnewOnTheDiskIsAHole(t *testing.T) {
 	}
 }
 
-func TestALastSegmentThatWasNeverBegunGoes(t *testing.T) {
-	for name, leave := range map[string]func(p *paper, first span){
-		"nothing written": func(p *paper, first span) { p.wipe(first.seg, 0, first.end()) },
-		"header":          func(p *paper, first span) { p.wipe(first.seg, first.off, first.size) },
-		"half a summary":  func(p *paper, first span) { p.wipe(first.seg, first.off+20, first.size-20) },
-		"no header":       func(p *paper, first span) { p.wipe(first.seg, 0, first.end()-8) },
+// A segment has its name only once its beginning is on the disk, so one without is damaged, and never torn.
+func TestALastSegmentWithoutABeginningIsDamaged(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(p *paper, first, commit span)
+		hole   func(first, commit span) string
+	}{
+		"the first block": { // the last byte of what is behind it is 0
+			func(p *paper, first, commit span) { p.wipe(first.seg, 0, commit.off+50) },
+			func(first, commit span) string {
+				return fmt.Sprintf("0+%d, LSN %d-%d, nobody knows: its header is damaged", commit.end()-1, first.lsn, first.lsn)
+			},
+		},
+		"the heads": {
+			func(p *paper, first, commit span) {
+				p.flip(first.seg, 10)
+				p.flip(first.seg, first.end()-1)
+				p.flip(first.seg, commit.off+60)
+			},
+			func(first, commit span) string {
+				return fmt.Sprintf("0+%d, LSN %d-%d, nobody knows: its header is damaged", commit.end()-1, first.lsn, commit.lsn)
+			},
+		},
+		"all but the header": {
+			func(p *paper, first, commit span) { p.wipe(first.seg, first.off+20, commit.end()-first.off-20) },
+			func(first, _ span) string {
+				return fmt.Sprintf("64+17, LSN %d-%d, nobody knows: its beginning is damaged", first.lsn, first.lsn)
+			},
+		},
+		"the summary, which nobody knows of": {
+			func(p *paper, first, commit span) { p.flip(first.seg, first.off+40) },
+			func(first, commit span) string {
+				return fmt.Sprintf("64+%d, LSN %d-%d, nobody knows: frames are damaged", first.size, first.lsn, first.lsn)
+			},
+		},
+		"everything": {
+			func(p *paper, first, commit span) { p.wipe(first.seg, 0, commit.end()) },
+			func(first, _ span) string {
+				return fmt.Sprintf("0+64, LSN %d-%d, nobody knows: its header is damaged", first.lsn, first.lsn)
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := told(t, 10)
-			last := p.lsn
 			p.roll()
-			seg := p.head().id
-			leave(p, p.of(p.lsn))
-			got, state := p.open(p.options())
-			same(t, "opened", state, without(t, 10))
-			if got.lsn != last || len(got.recovery.Holes) > 0 || exists(t, p.fs, p.path(seg)) || len(got.index.segments) != int(seg-1) {
-				t.Errorf("got LSN %d, %d segments, %s; want %d, %d, no holes", got.lsn, len(got.index.segments), holesText(got.recovery.Holes), last, seg-1)
+			first := p.of(p.lsn)
+			p.behind = 1
+			if strings.HasSuffix(name, "knows of") {
+				p.behind = 5
+			}
+			p.commit(0, func(b *store.Batch) { tellSession(b, 11) })
+			commit := p.of(p.lsn)
+			c.damage(p, first, commit)
+			before := content(t, p.fs, p.path(first.seg))
+			want := without(t, 10)
+			if p.behind > 1 { // and it can be read
+				want = without(t, 11)
+			}
+			got := wantHealed(t, p, want, fmt.Sprintf("segment %d, ", first.seg)+c.hole(first, commit))
+			if file := got.fixed[0].File; file == "" || !bytes.Equal(content(t, p.fs, file), before) {
+				t.Errorf("%q does not hold what was damaged", file)
+			}
+			if got.recovery.TornBytes > 0 {
+				t.Errorf("got %d bytes torn, want none", got.recovery.TornBytes)
 			}
 		})
 	}
 }
 
-func TestTheSegmentBeforeALastOneThatWasNeverBegunIsCutToo(t *testing.T) {
-	p := told(t, 10)
-	s := p.of(p.lsn)
-	p.roll()
-	p.wipe(p.head().id, 0, p.head().size)
-	p.flip(s.seg, s.off+frameSize)
-	wantCut(t, "torn twice", p, without(t, 10, 10), s.lsn-1)
+func TestTheOnlySegmentMayBeTornInItsFirstFrame(t *testing.T) {
+	p := newPaper(t, 4<<10)
+	p.commit(0, func(b *store.Batch) { tellSession(b, 1) })
+	s := p.of(1)
+	p.wipe(1, s.off+40, s.size-40)
+	got, state := p.open(p.options())
+	if len(state) > 0 || len(got.recovery.Holes) > 0 || got.recovery.TornBytes == 0 || got.lsn != 0 {
+		t.Errorf("got %q, %+v; want nothing but torn bytes", state, got.recovery)
+	}
 }
 
 func TestAStoreOfWhichNothingCanBeReadStartsEmptyAndKeepsTheFile(t *testing.T) {
@@ -153,8 +202,8 @@ func TestAStoreOfWhichNothingCanBeReadStartsEmptyAndKeepsTheFile(t *testing.T) {
 	p.change(p.path(1), 0, invert, p.head().size)
 	before := content(t, p.fs, p.path(1))
 	got, state := p.open(p.options())
-	if len(state) > 0 || len(got.index.segments) > 0 || exists(t, p.fs, p.path(1)) {
-		t.Errorf("got %q in %d segments, want nothing", state, len(got.index.segments))
+	if len(state) > 0 || len(got.fixed) != 1 || got.fixed[0].LastLSN != 1 {
+		t.Errorf("got %q, holes %s; want nothing, and one hole that says so", state, holesText(got.fixed))
 	}
 	names, err := p.fs.ReadDir(p.dir + "/" + quarantineDir)
 	if err != nil || len(names) != 1 || !bytes.Equal(content(t, p.fs, p.dir+"/"+quarantineDir+"/"+names[0]), before) {

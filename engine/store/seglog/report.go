@@ -28,6 +28,7 @@ type Report struct {
 
 	Recovery store.Recovery // Holes: those that were found now
 	Earlier  []store.Hole   // that an earlier opening has healed
+	Broken   string         // why the disk gives nothing back of the log, so that only Repair opens it; empty: it does
 }
 
 // SegmentReport is one file of the log.

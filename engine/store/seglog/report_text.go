@@ -18,6 +18,10 @@ func (r Report) Text(w io.Writer) {
 	r.table(w)
 	holesTo(w, "Damage", r.Recovery.Holes)
 	holesTo(w, "Healed earlier", r.Earlier)
+	if len(r.Earlier) > 0 {
+		fmt.Fprintln(w, "These stay listed until their segments are removed, which the broker does by itself once the files hold much more than what counts. "+
+			"The originals stay until somebody removes them.")
+	}
 	if len(r.Recovery.Holes)+len(r.Earlier) > 0 && r.OrphanSessions+r.OrphanDeliveries > 0 {
 		fmt.Fprintf(w, "\nLeft out, because what they belong to is lost: sessions %d, deliveries %d.\n", r.OrphanSessions, r.OrphanDeliveries)
 	}

@@ -24,6 +24,7 @@ type scanner struct {
 	from   int64 // of the window's first byte in the file
 	step   int64 // how much is read at once
 	strict bool  // an error of the disk is one: what is read is known to be there
+	broken error // of the disk, the first one
 }
 
 // frame is one that was read. The body is good until the scanner reads on.
@@ -156,33 +157,42 @@ func (s *scanner) bytes(off int64, n int) ([]byte, error) {
 		s.window = s.window[:size]
 	}
 	s.from = off
-	read := readPages
+	var broken, err error
 	if s.strict {
-		read = readFull
+		err = readFull(s.file, s.window[kept:], off+int64(kept))
+	} else {
+		broken, err = readPages(s.file, s.window[kept:], off+int64(kept))
 	}
-	if err := read(s.file, s.window[kept:], off+int64(kept)); err != nil {
+	if err != nil {
 		s.window = s.window[:0]
 		return nil, err
+	}
+	if s.broken == nil {
+		s.broken = broken
 	}
 	return s.window[:n], nil
 }
 
-// readPages reads b at an offset. Pages that the disk cannot read are zeroes in it, and so is what is behind the end of the file.
-func readPages(f vfs.File, b []byte, off int64) error {
-	err := readFull(f, b, off)
+// readPages reads b at an offset. Pages that the disk cannot read are zeroes in it, and so is what is behind the end of the file. Broken
+// is what the disk said of the first of them.
+func readPages(f vfs.File, b []byte, off int64) (broken, err error) {
+	err = readFull(f, b, off)
 	if !errors.Is(err, syscall.EIO) {
-		return err
+		return nil, err
 	}
 	for len(b) > 0 {
 		page := b[:min(len(b), pageSize-int(off%pageSize))]
 		if err := readFull(f, page, off); errors.Is(err, syscall.EIO) {
 			clear(page)
+			if broken == nil {
+				broken = err
+			}
 		} else if err != nil {
-			return err
+			return broken, err
 		}
 		b, off = b[len(page):], off+int64(len(page))
 	}
-	return nil
+	return broken, nil
 }
 
 func readFull(f vfs.File, b []byte, off int64) error {
