@@ -14,7 +14,9 @@ import (
 // A session that ends leaves what shared subscriptions have sent it to other members. What it has in memory goes at once,
 // see reshare. What lies in the store only has to be read first, and until then the store keeps it: the session's record
 // says with a Session Expiry Interval of 0 that it is over, and goes with the last of its messages. So a crash in between
-// loses none, and the session does not rise again. [MQTT-4.8.2-5]
+// loses none, and the session does not rise again. The record stays as long, too, as messages for it may come from loops that
+// chose it before it was over: their publishers may have been answered already, and the message is recorded for it alone
+// until another member has it. [MQTT-4.8.2-5]
 
 // estate is what such a session has left.
 type estate struct {
@@ -23,6 +25,9 @@ type estate struct {
 	groups []string
 	list   []bequest
 	busy   bool // some of it is being read
+	slot   uint32
+	gen    uint16
+	awaits int // loops from which messages for the session may still come
 }
 
 // bequest is one message of it.
@@ -36,17 +41,17 @@ func inheritable(o *session.Open, qos uint8) bool { return o.Shared && (!o.Again
 
 // bequeath lists what a session that ends leaves in the store; nil: nothing.
 func (l *loop) bequeath(s *sess) *estate {
-	if !l.stores() || s.ID == 0 || !s.Grouped || len(s.Subs.Shared()) == 0 {
+	if !l.stores() || s.ID == 0 || len(s.Subs.Shared()) == 0 {
 		return nil
 	}
-	e := &estate{id: s.ID, sent: s.Sent()}
+	e := &estate{id: s.ID, sent: s.Sent(), slot: s.Slot, gen: s.Gen}
 	s.Queue.Unread(s.Queue.Len(), func(x *session.Stored) {
 		if d := x.Delivery(); inheritable(&d.Open, d.QoS) {
 			e.list = append(e.list, bequest{ref: x.Ref, seq: x.Seq})
 		}
 	})
-	if len(e.list) == 0 {
-		return nil
+	if len(e.list) == 0 && len(l.b.loops) == 1 && !l.uncommitted() {
+		return nil // and nothing is on its way
 	}
 	for name := range s.Subs.Shared() {
 		e.groups = append(e.groups, name)
@@ -61,7 +66,30 @@ func (l *loop) keepEstate(s *sess, e *estate) {
 	s.ID = 0
 	l.b.slots.SetName(s.Slot, 0)
 	l.estates = append(l.estates, e)
+	l.awaitStrays(e)
 	l.settleEstate(e)
+}
+
+// awaitStrays asks all loops for an answer that comes behind what they have routed to the session, and behind the commits
+// that some of it waits for.
+func (l *loop) awaitStrays(e *estate) {
+	e.awaits = len(l.b.loops)
+	answer := func(l *loop) { e.awaits--; l.settleEstate(e) }
+	ask := func(o *loop) {
+		o.whenSettled(func(o *loop) { o.tell(l.id, fanout.Item{Kind: itemCall, Arg: answer}) })
+	}
+	for _, o := range l.b.loops {
+		l.tell(o.id, fanout.Item{Kind: itemCall, Arg: ask})
+	}
+}
+
+// ackStray takes back what is recorded of a message for a session that was over when it came.
+func (l *loop) ackStray(k *pick) {
+	for _, e := range l.estates {
+		if e.slot == k.target.Slot && e.gen == k.target.Gen && e.id != 0 && e.awaits > 0 && k.seq != 0 {
+			l.hold.batch.Ack(e.id, k.seq)
+		}
+	}
 }
 
 // settleEstates goes on with what sessions have left.
@@ -78,6 +106,9 @@ func (l *loop) settleEstate(e *estate) {
 		return
 	}
 	if len(e.list) == 0 {
+		if e.awaits > 0 {
+			return
+		}
 		if e.id != 0 {
 			l.hold.batch.DropSession(e.id)
 		}

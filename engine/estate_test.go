@@ -303,3 +303,66 @@ func TestWhatASessionHasLeftIsHandedOver(t *testing.T) {
 	stop(t, before)
 	wantInheritance(t, r.inherited("two"))
 }
+
+// A member that was chosen ends before the message comes to its loop. The publisher is answered: a crash then loses nothing.
+func TestASharedMessageOnItsWayToASessionThatEndsIsNotLostInACrash(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		for qos := byte(1); qos <= 2; qos++ {
+			t.Run(fmt.Sprintf("crash %v, QoS %d", crash, qos), func(t *testing.T) { strayFor(t, qos, crash) })
+		}
+	}
+}
+
+func strayFor(t *testing.T, qos byte, crash bool) {
+	r := newRelay(t, settings(), Parts{Store: store.NewMemory()})
+	lasting := func(p *mqtt.Connect) { p.Props.SessionExpiry = 10000 }
+	one := r.join("one")
+	one.subscribe(0, 2, "$share/g/job")
+	_, home, _ := r.directory.lookup("one")
+	r.sever(one)
+	two := &wire{Conn: connOn(t, r.Broker, r.addr, int(1-home)), t: t, v: mqtt.V5, buf: make([]byte, 4096)}
+	p := mqtt.Connect{Version: mqtt.V5, ClientID: []byte("two")}
+	p.Props.Set(mqtt.PropSessionExpiry)
+	lasting(&p)
+	two.say(p.AppendTo(nil))
+	two.expect("connack 0x00")
+	busy, gate, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var crashed *store.Memory
+	r.loops[home].post(func(l *loop) {
+		defer close(over)
+		close(busy)
+		<-gate
+		l.eachSession(func(s *sess) {
+			if s.ClientID == "one" {
+				l.endSession(s, true)
+			}
+		})
+		if l.commit(); crash {
+			crashed = r.mem.Reopen()
+		}
+	})
+	<-busy
+	two.publish("job", "x", qos, 7)
+	two.expect([]string{"puback #7", "pubrec #7"}[qos-1])
+	two.subscribe(0, 2, "$share/g/job")
+	close(gate)
+	<-over
+	if crash {
+		_ = two.Close()
+		r.mem = crashed
+		r.crash()
+		until(t, "quiet", func() bool { return quiet(t, r.Broker) })
+		two = r.join("two", lasting)
+	}
+	two.expect(fmt.Sprintf("publish job=x q%d #2", qos))
+	two.nothing()
+	if _, present := r.joined("one", clean, fleeting); present {
+		t.Error("the session has risen again")
+	}
+	audit(t, r.Broker, r.mem)
+	for id, a := range storeAccounts(t, r.mem) {
+		if a[`client "one"`] > 0 {
+			t.Errorf("the store has session %d still", id)
+		}
+	}
+}

@@ -36,6 +36,7 @@ func (l *loop) deliverShared(m *fanout.Message, k *pick) {
 		if !l.redirect(m, k.group, k.target.Slot, false) {
 			l.dropped(DropNoMember)
 		}
+		l.ackStray(k)
 	default:
 		s.Grouped = true
 		d := session.Delivery{

@@ -68,7 +68,8 @@ type moving struct {
 	s     *sess // nil: there is none any more
 	slot  uint32
 	to    uint32
-	batch uint64 // what is stored up to here has to be committed first
+	batch uint64        // what is stored up to here has to be committed first
+	then  func(l *loop) // in place of a session
 }
 
 // claim gets the session for a connection: made anew, taken over here, or fetched from another loop.
@@ -210,12 +211,22 @@ func (l *loop) handOver() {
 	for len(l.hold.moving) > 0 && l.hold.settled(l.hold.moving[0].batch) {
 		m := l.hold.moving[0]
 		l.hold.moving = l.hold.moving[1:]
+		if m.then != nil {
+			m.then(l)
+			continue
+		}
 		if m.s != nil {
 			l.setSession(m.slot, nil)
 			l.count.sessions.sub(1)
 		}
 		l.tell(m.to, fanout.Item{Kind: itemAttach, Slot: m.slot, Arg: m.s})
 	}
+}
+
+// whenSettled does something once all that this loop has stored so far is committed, and what waited for it is on its way.
+func (l *loop) whenSettled(do func(l *loop)) {
+	l.hold.moving = append(l.hold.moving, moving{then: do, batch: l.hold.lastBatch()})
+	l.handOver()
 }
 
 // attach is a session that arrived, or the news that there is none.
