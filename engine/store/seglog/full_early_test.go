@@ -51,6 +51,7 @@ func TestAcknowledgementsOvertakeABatchThatThereIsNoRoomFor(t *testing.T) {
 		t.Fatal("got an answer while the batch in front waits, want them in order")
 	}
 	killed := m.Kill() // what is there if the process ends now
+	abandon(t, g)
 	again := recovered(t, seglog.Options{Dir: o.Dir, FS: killed, SegmentSize: small, Logger: logger(t)})
 	if s := again.Stats(); s.Messages != 1 || s.Deliveries != 1 || s.Sessions != 1 || s.Retained != 0 {
 		t.Errorf("after the death of the process: got %d messages, %d deliveries, %d sessions, %d retained, want one of each but retained",
@@ -80,7 +81,9 @@ func TestAcknowledgementsOvertakeABatchThatThereIsNoRoomFor(t *testing.T) {
 		}
 	}
 	shut(t, g2)
-	compare(t, 0, state(t, seglog.New(o2)), state(t, twin))
+	after := seglog.New(o2)
+	compare(t, 0, state(t, after), state(t, twin))
+	shut(t, after)
 }
 
 // TestWhatABatchAheadSpeaksOfIsNotOvertaken has batches behind the large one that move what later ones take back: a crash must not
@@ -119,7 +122,9 @@ func TestWhatABatchAheadSpeaksOfIsNotOvertaken(t *testing.T) {
 		appended(g, b)
 	}
 	await(t, "the end of message 3, which comes last", func() bool { return g.Stats().Messages == 2 })
-	again := seglog.New(seglog.Options{Dir: o.Dir, FS: m.Kill(), SegmentSize: small, Logger: logger(t)})
+	killed := m.Kill()
+	abandon(t, g)
+	again := seglog.New(seglog.Options{Dir: o.Dir, FS: killed, SegmentSize: small, Logger: logger(t)})
 	twin := store.NewMemory()
 	var b store.Batch
 	for id := uint64(1); id <= 5; id++ {

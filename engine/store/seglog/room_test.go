@@ -2,8 +2,11 @@ package seglog_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -125,13 +128,35 @@ func TestOperationsThatFindNoRoomAreTriedAgain(t *testing.T) {
 	}
 }
 
-// TestAFullDiskWithFilesMadeAheadIsOpened: those of a process that was killed give their room to the next.
+// TestAFullDiskWithFilesMadeAheadIsOpened: those of a process that was killed give their room to the next, which has to heal a segment.
 func TestAFullDiskWithFilesMadeAheadIsOpened(t *testing.T) {
 	m, o := disk(t, 20, false)
 	g := recovered(t, o)
 	commit(t, g, func(b *store.Batch) { b.Session(&store.Session{ID: 1}) })
 	fillUp(t, g, 1)
 	killed := m.Kill()
+	killed.SetCapacity(100 * small)
+	for _, name := range []string{"/log/spare.seg", "/log/reserve.seg"} {
+		_ = killed.Remove(name) // either may have been taken just then
+		f, err := killed.Create(name, small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	abandon(t, g)
+	names, err := killed.ReadDir("/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, "000") })
+	f, err := killed.Open("/log/"+names[i+1], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("something else"), 1000); err != nil {
+		t.Fatal(err)
+	}
 	free, size, err := killed.Space("/log")
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +166,19 @@ func TestAFullDiskWithFilesMadeAheadIsOpened(t *testing.T) {
 	g = recovered(t, o)
 	commit(t, g, func(b *store.Batch) { b.Ack(1, 1); b.Complete(1, 1) })
 	shut(t, g)
+	if names, err := killed.ReadDir("/log/quarantine"); err != nil || len(names) != 1 {
+		t.Errorf("got %q in the quarantine, %v, want the damaged segment: there was room to heal it", names, err)
+	}
+}
+
+// abandon ends a log that cannot commit what waits.
+func abandon(t *testing.T, g *seglog.Log) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := g.Close(ctx); err == nil {
+		t.Error("Close: got nil, want an error")
+	}
 }
 
 // lines counts messages of a log.
