@@ -98,6 +98,9 @@ func (x *opening) open() (*opened, error) {
 	if err := sweep(x.fs, x.dir); err != nil {
 		return nil, err
 	}
+	if !x.o.Strict { // it may yet refuse, and then has changed nothing
+		removeStale(x.fs, x.dir)
+	}
 	ids, err := listSegments(x.fs, x.dir)
 	if err != nil {
 		return nil, err

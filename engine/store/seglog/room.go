@@ -68,9 +68,10 @@ func (c *committer) openRoom() {
 	c.room.chores = make(chan struct{}, 1)
 	c.room.free = math.MaxInt64
 	c.queue.changed = c.room.chore
+	removeStale(c.o.FS, c.o.Dir)
 }
 
-// removeStale removes the files that a process before has made ahead, first of all: their room may be needed.
+// removeStale removes the files that a process before has made ahead. It comes before anything is healed, which may need their room.
 func removeStale(f vfs.FS, dir string) {
 	for _, name := range spareNames {
 		_ = f.Remove(filepath.Join(dir, name)) // mostly it is not there

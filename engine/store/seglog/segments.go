@@ -60,10 +60,9 @@ func openSegment(f vfs.FS, path string, write bool) (vfs.File, error) {
 	return file, err
 }
 
-// sweep removes what was made ahead, and what was not finished. A segment that was written anew under a temporary name is wanted if its original was
+// sweep removes what was not finished. A segment that was written anew under a temporary name is wanted if its original was
 // moved aside already: then it was whole, and only the last step of the healing is missing.
 func sweep(f vfs.FS, dir string) error {
-	removeStale(f, dir)
 	names, err := f.ReadDir(dir)
 	if err != nil {
 		return err
