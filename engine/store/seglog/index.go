@@ -24,12 +24,13 @@ type index struct {
 	subscriptions int
 	deliveries    int
 
-	newest  newest
-	loose   []uint64 // messages that have no delivery in the course of this frame
-	replay  *leniency
-	scratch []store.Delivery
-	briefs  []brief // of one record
-	touched int
+	newest    newest
+	loose     []uint64 // messages that have no delivery in the course of this frame
+	shrinking shrinking
+	replay    *leniency
+	scratch   []store.Delivery
+	briefs    []brief // of one record
+	touched   int
 }
 
 // message is where a message lies, and how many deliveries name it.
@@ -74,7 +75,10 @@ func (x *index) endFrame() {
 			x.dropMessage(id, m)
 		}
 	}
-	x.loose = x.loose[:0]
+	if x.loose = x.loose[:0]; cap(x.loose) > keepBriefs {
+		x.loose = nil
+	}
+	x.shrink()
 }
 
 func (x *index) hash(b []byte) uint64 { return hash(x.seed, b) }

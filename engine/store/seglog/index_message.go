@@ -33,7 +33,7 @@ func (x *index) flush() {
 		if n.dirty = false; n.m.unnamed() {
 			x.loose = append(x.loose, n.id)
 		}
-		x.messages[n.id] = n.m
+		x.set(n.id, n.m)
 	}
 	n.id = 0
 }
@@ -97,7 +97,7 @@ func (x *index) dropDelivery(d *delivery) {
 
 func (x *index) dropMessage(id uint64, m message) {
 	x.free(m.at)
-	delete(x.messages, id)
+	x.unset(id)
 }
 
 // message is where a message that counts lies.

@@ -117,7 +117,7 @@ func (q *deliveries) remove(where spot) {
 		q.head = q.more[0]
 		q.more = slices.Delete(q.more, 0, 1)
 	case cap(*c) > chunkKept:
-		q.head = nil
+		q.head, q.more = nil, nil
 	}
 }
 
