@@ -50,8 +50,10 @@ func (l *loop) bequeath(s *sess) *estate {
 			e.list = append(e.list, bequest{ref: x.Ref, seq: x.Seq})
 		}
 	})
-	if len(e.list) == 0 && len(l.b.loops) == 1 && !l.uncommitted() {
-		return nil // and nothing is on its way
+	// Nothing is on its way, or next to nothing, since a store without room has publishers refused: the end of a session is to
+	// make room, and not to need some.
+	if len(e.list) == 0 && (len(l.b.loops) == 1 && !l.uncommitted() || l.pressure() >= store.Full) {
+		return nil
 	}
 	for name := range s.Subs.Shared() {
 		e.groups = append(e.groups, name)
