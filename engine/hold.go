@@ -28,7 +28,6 @@ type holder struct {
 	conns     []*conn
 	late      []lateDelivery // QoS 2 messages whose delivery waits for the commit
 	flying    []flight       // batches on their way, oldest first
-	pressure  store.Pressure // of the store, after the last batch
 	moving    []moving       // sessions to be handed over once what was stored for them is committed
 	ended     []string       // clients whose session the present batch ends
 	retired   []retired      // their slots
@@ -137,7 +136,7 @@ func (l *loop) commitBegun() {
 
 // cutAt is the size from which on a batch is handed over in the middle of a pass: a store without much room commits it all
 // the same, and others do not wait for it long.
-const cutAt = 1 << 20
+const cutAt = 64 << 10
 
 // cutBatch hands over what the batch has so far, if that is much, so that a batch is no larger than this and what belongs to one
 // message. It is called before any of that is put into the batch, never in between.

@@ -9,12 +9,12 @@ import (
 	"github.com/penstock-mqtt/penstock/fanout"
 )
 
-// pressure is how the store keeps up, as of the last commit or tick.
+// pressure is how the store keeps up at this moment: what a loop takes in before it sees that there is no room has to find room.
 func (l *loop) pressure() store.Pressure {
 	if !l.stores() {
 		return store.Ok
 	}
-	return l.hold.pressure
+	return l.hold.store.Pressure()
 }
 
 // samplePressure asks the store how it keeps up; publishers that waited for it go on.
@@ -22,8 +22,7 @@ func (l *loop) samplePressure() {
 	if !l.stores() {
 		return
 	}
-	l.hold.pressure = l.hold.store.Pressure()
-	if l.hold.pressure != store.Slow && len(l.lagging) > 0 {
+	if len(l.lagging) > 0 && l.pressure() != store.Slow {
 		list := l.lagging
 		l.lagging = nil
 		l.goOnAll(list)

@@ -17,12 +17,14 @@ func TestAFullDiskIsSaidAndPassesByItself(t *testing.T) {
 		thin bool // the disk promises no room ahead
 		free func(d *disk, f *Fleet)
 	}{
+		{"the subscriber comes back", false, func(_ *disk, f *Fleet) { f.Release() }},
+		{"the process is killed, then the subscriber comes back", false, func(d *disk, f *Fleet) { d.killed(f); f.Release() }},
 		{"the disk grows", false, func(d *disk, _ *Fleet) { d.mem.SetCapacity(4 * small) }},
 		{"the process is killed, then the disk grows", false, func(d *disk, f *Fleet) { d.killed(f); d.mem.SetCapacity(4 * small) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seeded(t, func(t *testing.T, seed uint64) Counts {
-				d := newDisk(t, seed, seglog.Options{SegmentSize: 64 << 10})
+				d := newDisk(t, seed, seglog.Options{SegmentSize: 256 << 10}) // the least that there is by default
 				d.mem.SetCapacity(small)
 				d.mem.SetThin(c.thin)
 				d.settle()
@@ -44,7 +46,7 @@ func TestAFullDiskIsSaidAndPassesByItself(t *testing.T) {
 }
 
 // small is a disk that is full soon.
-const small = 1536 << 10
+const small = 6 << 20
 
 // fills waits until publishers of either version are refused.
 func (d *disk) fills(f *Fleet) {

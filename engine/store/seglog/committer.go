@@ -26,6 +26,7 @@ type committer struct {
 
 	// The committer's goroutine's own.
 	jobs    []job  // of the frame that is made
+	taken   taken  // what they are together
 	buf     []byte // the frame
 	records int    // in it
 	kinds   [256]uint32
@@ -121,9 +122,8 @@ func (c *committer) next() bool {
 
 // commit makes one frame of what waits, writes it, and tells.
 func (c *committer) commit() {
-	var t taken
-	c.jobs, t = c.queue.take(c.jobs[:0], min(takeBytes, c.segmentSize/2))
-	err := c.frame(t.bytes)
+	c.jobs, c.taken = c.queue.take(c.jobs[:0], min(takeBytes, c.segmentSize/2))
+	err := c.frame()
 	if err == nil {
 		c.settle()
 	}
@@ -137,7 +137,8 @@ func (c *committer) commit() {
 	c.mu.Unlock()
 	c.resumeLoads()
 	came, _, _ := c.queue.waiting()
-	c.gather.committed(t, came)
+	c.queue.landed()
+	c.gather.committed(c.taken, came)
 	for i := range c.jobs {
 		if done := c.jobs[i].done; done != nil {
 			done(err)
@@ -152,18 +153,18 @@ func (c *committer) commit() {
 
 // frame commits the jobs that were taken. The order is that of log-structured state: a place for the frame, the batches and
 // what they change, what the oldest segment has to hand on after that, the file, the disk.
-func (c *committer) frame(bytes int64) error {
-	if bytes == 0 { // nobody said anything
+func (c *committer) frame() error {
+	if c.taken.bytes == 0 { // nobody said anything
 		return c.stopped()
 	}
-	if err := c.makeRoom(frameSize + bytes); err != nil {
+	if err := c.makeRoom(); err != nil {
 		return err
 	}
 	c.begin()
 	if err := c.fill(); err != nil {
 		return err
 	}
-	c.carry(bytes)
+	c.carry(c.taken.bytes)
 	return c.write(frameRecords, c.o.Sync == SyncAlways)
 }
 

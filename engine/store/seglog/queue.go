@@ -3,6 +3,7 @@ package seglog
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type queue struct {
 	urgent int       // how many of them are not patient
 	weight int64     // bytes of the urgent ones, and one for each
 	bytes  int64     // of all
+	taken  int64     // bytes of those that were taken last
 	put    uint64    // jobs that ever came
 	since  time.Time // when the first of those that wait came, or those before it were taken
 
@@ -209,8 +211,43 @@ func (q *queue) take(into []job, most int64) (_ []job, t taken) {
 	if q.bytes -= t.bytes; q.bytes < slowBelow {
 		q.slow.Store(false)
 	}
+	q.taken = t.bytes
 	q.weigh()
 	return into, t
+}
+
+// putBack gives the last of the jobs back that were taken; t is what those that stay are together, of those that were.
+func (q *queue) putBack(jobs []job, t taken) taken {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first >= len(jobs) {
+		q.first -= len(jobs)
+		copy(q.jobs[q.first:], jobs)
+	} else {
+		q.jobs, q.first = slices.Concat(jobs, q.jobs[q.first:]), 0
+	}
+	for i := range jobs {
+		b := jobs[i].batch.Bytes()
+		size := int64(len(b))
+		q.bytes += size
+		t.bytes -= size
+		if !onlyAcks(b) {
+			q.urgent++
+			q.weight += size + 1
+			t.urgent--
+			t.weight -= size + 1
+		}
+	}
+	q.taken = t.bytes
+	return t
+}
+
+// landed follows the commit of what was taken.
+func (q *queue) landed() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken = 0
+	q.weigh()
 }
 
 // bound says for how many bytes there is room, and tells whether more wait.
@@ -222,14 +259,15 @@ func (q *queue) bound(most int64) (crowded bool) {
 }
 
 func (q *queue) isCrowded() bool {
-	crowded := q.bytes > q.most || q.bytes > q.most/2 && q.crowded.Load()
+	bytes := q.bytes + q.taken
+	crowded := bytes > q.most || bytes > q.most/2 && q.crowded.Load()
 	q.crowded.Store(crowded)
 	return crowded
 }
 
 // weigh follows a change of bytes; mu is held.
 func (q *queue) weigh() {
-	if was := q.crowded.Load(); (was || q.bytes > q.most) && q.isCrowded() != was {
+	if was := q.crowded.Load(); (was || q.bytes+q.taken > q.most) && q.isCrowded() != was {
 		q.changed()
 	}
 }
