@@ -79,8 +79,9 @@ func (l *loop) makeRoom(s *sess, d *session.Delivery) bool {
 		newest := l.live.Session.QueuePolicy != DropOldest
 		if why == DropTotalFull {
 			l.notice(noticeTotalFull, "client", s.ClientID)
-			// The others leave it no room, even without all that is before it.
-			newest = newest || l.beyond(backlog{1 - int64(s.Queue.Len()), int64(d.Size) - int64(s.Queue.Bytes())})
+			// The others leave it no room, even without all that is before it. They may do so by now: nothing is before it in an
+			// empty queue in any case.
+			newest = newest || s.Queue.Len() == 0 || l.beyond(backlog{1 - int64(s.Queue.Len()), int64(d.Size) - int64(s.Queue.Bytes())})
 		}
 		if newest {
 			l.storeAck(s, d.Seq)
