@@ -8,6 +8,7 @@ type Inventory struct {
 	Connections   int   // open sockets, accepted clients or not
 	Sessions      int   // with a connection or without
 	Moving        int   // sessions on their way between loops, at either end
+	Estates       int   // sessions that are over, of which the store keeps something until others have it
 	ClientIDs     int   // names in the directory
 	Slots         int   // places that routing knows
 	Subscriptions int   // in the index, and memberships of shared ones
@@ -60,6 +61,7 @@ func (l *loop) inventory(v *Inventory) {
 		}
 	}
 	v.Moving += len(l.pending) + len(l.fence.moving) + len(l.fence.next) + len(l.hold.moving)
+	v.Estates += len(l.estates)
 	l.pool.Settle()
 	v.Messages += l.pool.Live()
 	v.Frames += l.pool.Framed()
