@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/penstock-mqtt/penstock/engine/store/vfs"
 	"github.com/penstock-mqtt/penstock/engine/store/vfs/faultfs"
@@ -84,6 +85,87 @@ func TestADiskThatReadsOneFileIsHealed(t *testing.T) {
 	got, state := p.open(&o)
 	if len(state) == 0 || len(got.fixed) != int(p.head().id)-1 {
 		t.Errorf("got %d records, holes %s; want those of the first segment, and the others told", len(state), holesText(got.fixed))
+	}
+}
+
+// A disk may give a part once and then no more, or now and then: that ends nothing but what lies there.
+func TestADiskThatStopsReadingIsReadToAnEnd(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		for nth := int64(1); ; nth++ {
+			p := told(t, 30)
+			in := faultfs.NewInject(p.fs)
+			in.Arm(faultfs.Fault{Op: faultfs.OpRead, Nth: nth, Err: syscall.EIO, Stays: stays})
+			o := *p.options()
+			o.FS = in
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				if got, err := open(t.Context(), &o); err == nil {
+					got.letGo()
+				} else if !errors.Is(err, syscall.EIO) {
+					t.Errorf("read %d and after it %v: got %v, want EIO if anything", nth, stays, err)
+				}
+			}()
+			select {
+			case <-ended:
+			case <-time.After(20 * time.Second):
+				t.Fatalf("read %d fails, and after it %v: got no end in 20 s", nth, stays)
+			}
+			if n, _ := in.Hits(faultfs.OpRead); n == 0 { // all is read with fewer
+				break
+			}
+		}
+	}
+}
+
+// flickers is a disk that gives what lies at an offset of a file every third time: once to who looks for a frame, and never to who
+// reads it, page by page after a first try.
+type flickers struct {
+	vfs.FS
+	path string
+	off  int64
+	n    int
+}
+
+type flickering struct {
+	vfs.File
+	fs *flickers
+}
+
+func (f *flickers) Open(name string, write bool) (vfs.File, error) {
+	file, err := f.FS.Open(name, write)
+	if name == f.path && err == nil {
+		return &flickering{file, f}, nil
+	}
+	return file, err
+}
+
+func (f *flickering) ReadAt(b []byte, off int64) (int, error) {
+	if off <= f.fs.off && f.fs.off < off+int64(len(b)) {
+		if f.fs.n++; f.fs.n%3 != 0 {
+			return 0, syscall.EIO
+		}
+	}
+	return f.File.ReadAt(b, off)
+}
+
+func TestAFrameThatIsThereNowAndThenIsPassed(t *testing.T) {
+	for phase := range 3 {
+		p := told(t, 30)
+		o := *p.options()
+		o.FS = &flickers{FS: p.fs, path: p.path(1), off: headerSize, n: phase}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if got, err := open(t.Context(), &o); err == nil {
+				got.letGo()
+			}
+		}()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("phase %d: got no end in 20 s", phase)
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ type part struct {
 	created int64
 	absent  bool // there is no file of it
 	at      int64
+	gap     int64  // where the last frame was not that should have been
 	begun   bool   // its header was read
 	frames  bool   // at least one of its frames was
 	newest  int64  // offset of the last of them

@@ -3,12 +3,19 @@ package seglog
 // gap is called where the next frame should be and is not. It says whether the segment is over. Behind damage it notes what is missing
 // and goes to the next frame.
 func (r *replayer) gap(p *part, s *scanner, last bool) (ended bool, err error) {
+	s.window = s.window[:0] // a disk that fails may give less than it did
 	next, found, err := s.find(p.at, r.lsn)
 	if err != nil {
 		return false, err
 	}
 	if !found {
 		return true, r.tail(p, s, last)
+	}
+	again := p.gap == p.at
+	if p.gap = p.at; again && next.off == p.at && r.follows(&next) { // it was there before, and was not read
+		r.unreadable(p, &next)
+		p.at = next.end()
+		return false, nil
 	}
 	if r.live {
 		// A frame that is there says that those before it are: maybe now the missing one is.
