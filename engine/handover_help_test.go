@@ -25,6 +25,7 @@ type relay struct {
 	clock steered
 	addr  string
 	mem   *store.Memory // nil: no store
+	dirty bool          // stores say that they were not closed
 	ends  sync.WaitGroup
 }
 

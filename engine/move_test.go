@@ -42,6 +42,9 @@ func (r *relay) crash() {
 	before := r.Broker
 	r.mem = r.mem.Reopen()
 	r.parts.Store = r.mem
+	if r.dirty {
+		r.parts.Store = killed{r.mem}
+	}
 	r.Broker = unstarted(r.t, r.cfg, r.parts)
 	if err := r.Start(); err != nil {
 		r.t.Fatal(err)
@@ -49,6 +52,11 @@ func (r *relay) crash() {
 	r.addr = address(r.Broker, 0)
 	r.ends.Go(func() { stop(r.t, before) })
 }
+
+// killed is a store that says that the process before has not closed it.
+type killed struct{ *store.Memory }
+
+func (killed) Stats() store.Stats { return store.Stats{Sync: "always"} }
 
 // logbook is a log that may be read while it is written.
 type logbook struct {

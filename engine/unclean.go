@@ -8,7 +8,8 @@ import (
 )
 
 // doubt follows the recovery from a store that says that it was not closed. What a session was sent may not be written down: it
-// was offline, and the record that it came back was not committed. So all that it has to get goes out as a repeat.
+// was offline, and the record that it came back was not committed. So all that it has to get goes out as a repeat, but for what
+// expires (see Queue.Doubt).
 //
 // A store that syncs later than it confirms may have lost its end besides, and clients remember exchanges that it does not
 // know. Numbers move on by a random step, so that no identifier that a receiver has open comes for another message. Incoming

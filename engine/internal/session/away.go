@@ -79,20 +79,27 @@ func (q *Queue) Restore(list []Stored, ids map[uint64][]uint32) {
 	}
 }
 
-// Doubt says of all that wait that they may have been sent before.
+// Doubt says of all that wait that they may have been sent before. Those that expire are left out: what was sent does not expire
+// any more, and of the few that may have been sent in the last moment before a crash nobody could tell which.
 func (q *Queue) Doubt() {
 	r := q.r
 	if r == nil {
 		return
 	}
 	for i := range r.n {
-		r.at(i).Again = true
+		d := r.at(i)
+		d.Again = d.Again || !d.expires()
 	}
 	if r.away != nil {
 		for i := range r.away.list {
-			r.away.list[i].Again = true
+			s := &r.away.list[i]
+			s.Again = s.Again || s.Expires == 0
 		}
 	}
+}
+
+func (d *Delivery) expires() bool {
+	return d.Msg != nil && d.Msg.Expires != 0 || d.Msg == nil && d.Aside != nil && d.Aside.Expires != 0
 }
 
 // Away tells whether anything that waits is in the store only.
