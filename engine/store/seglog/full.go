@@ -74,14 +74,26 @@ func (c *committer) roomAgain() int64 { return max(c.segmentSize, c.room.disk/16
 // roomForBatches is how many bytes of batches may wait before the log is Full: what there is room for, less what is kept for
 // copying the oldest segment on.
 func (c *committer) roomForBatches() int64 {
-	beyond := c.room.free
-	if q := c.o.Quota; q > 0 {
-		beyond = min(beyond, max(q-c.room.disk-c.room.ahead, 0))
-	}
+	beyond := c.roomBeyond()
 	if beyond > math.MaxInt64/2 {
 		return beyond
 	}
 	return max(beyond+c.left(0)-c.oldestNeeds()-c.segmentSize/2, 0)
+}
+
+// roomBeyond is how much room there is beside the files made ahead; mu is held.
+func (c *committer) roomBeyond() int64 {
+	if q := c.o.Quota; q > 0 {
+		return min(c.room.free, max(q-c.room.disk-c.room.ahead, 0))
+	}
+	return c.room.free
+}
+
+// beyond is that without mu, as far as no file can be made of it.
+func (c *committer) beyond() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return min(c.roomBeyond(), c.segmentSize-1)
 }
 
 // tellEvery is how often it is logged at most that the log is full.

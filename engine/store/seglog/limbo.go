@@ -33,8 +33,8 @@ func (c *committer) leaveLimbo() {
 // written for long.
 const limboMost = 3
 
-// leaveEarly leaves the last segment before it is full: when the log is full as soon as that gives back as much as the next one
-// takes, else when there is much in limbo. False: it does not.
+// leaveEarly leaves the last segment before it is full: when the log is full as soon as that gives back what is missing for the next
+// one, else when there is much in limbo. False: it does not.
 func (c *committer) leaveEarly() bool {
 	if c.sealed || len(c.room.limbo) == 0 {
 		return false
@@ -44,7 +44,7 @@ func (c *committer) leaveEarly() bool {
 		limbo += s.alloc
 	}
 	gain := c.rest() + limbo
-	if limbo < c.segmentSize/2 || gain < c.segmentSize || !full && gain < (limboMost+1)*c.segmentSize {
+	if full && (limbo < c.segmentSize/4 || gain+c.beyond() < c.segmentSize) || !full && gain < (limboMost+1)*c.segmentSize {
 		return false
 	}
 	if rolled, err := c.roll(0); rolled || err != nil {
